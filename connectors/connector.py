@@ -1,0 +1,152 @@
+"""What a connector's author writes: a Connector, and for each resource a Source, a Target, or both.
+
+Reading has two steps, so that what is left out or unchanged costs no read of a value: `pages` lists, `read` completes
+one record. Writing has four, so that a crash between any two lines can be mended: `assess` compares without touching,
+the engine notes the intent, `write` changes one record, `settle` makes a page durable before its checkpoint is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from connectors.descriptor import Descriptor
+from connectors.errors import SettingsError
+from connectors.model import (
+    Change,
+    Checkpoint,
+    Connection,
+    Known,
+    Page,
+    Ping,
+    ReadOptions,
+    Record,
+    WriteOptions,
+)
+from connectors.throttle import Budget
+from iclients.clock import Clock
+from iclients.clouds import CloudProfile
+from iclients.session import AuthorizedSession
+from iclients.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a connection is given to work with, made by the composition root.
+
+    `session` gives tokens for a list of scopes; `budget` a shared budget by name; `fingerprint` a keyed digest, so
+    that equality can be remembered without a value; `folder` is where relative paths begin.
+    """
+
+    clock: Clock
+    fingerprint: Callable[[bytes], str]
+    folder: Path
+    cloud: CloudProfile | None = None
+    transport: Transport | None = None
+    session: Callable[[Sequence[str]], AuthorizedSession] | None = None
+    budget: Callable[[str, Mapping[str, int], float], Budget] | None = None
+
+
+class Source:
+    """Reads one resource."""
+
+    unread: frozenset[str] = frozenset()
+    """Fields that `pages` does not bring and `read` does."""
+
+    def fields(self) -> Sequence[str] | None:
+        """The fields that every record has, where that is known before reading (a CSV's header); else None."""
+        return None
+
+    def pages(self, checkpoint: Checkpoint | None) -> Iterator[Page]:
+        """Pages from the checkpoint on, in an order that does not change between two runs over the same data."""
+        raise NotImplementedError
+
+    def read(self, record: Record) -> Record:
+        """The record with the fields that listing leaves out. Called from many threads."""
+        return record
+
+    def close(self) -> None:
+        """Let go of what is open. Called once, however the run ends."""
+
+
+class Target:
+    """Writes one resource."""
+
+    identity: str = ""
+    """What the ledger calls it: the same for every connection that means the same place."""
+    key_field: str = "name"
+    remembers: bool = True
+    """Whether the ledger keeps an entry for each record (a vault), or only one for the whole (a file)."""
+
+    def begin(self, resume: Mapping[str, Any] | None, known: Known | None) -> bool:
+        """Get ready. `resume` is what `settle` last gave; `known` the ledger's entry for the whole target.
+
+        False: cannot go on from there, the run must start over. Raises RunRefused where a safety limit says so.
+        """
+        return True
+
+    def key(self, fields: Mapping[str, Any]) -> str | None:
+        """The record's key as the target compares it (without case, say), None if it has none."""
+        key = fields.get(self.key_field)
+        return key if isinstance(key, str) and key else None
+
+    def is_current(self, key: str, known: Known) -> bool:
+        """Whether the target still is as `known` says, by what listing showed: no call."""
+        return False
+
+    def assess(self, record: Record, known: Known | None) -> Change:
+        """What writing this record would do. Never changes anything. Called from many threads.
+
+        Raises RecordError, before any write, for a record that the target cannot take.
+        """
+        raise NotImplementedError
+
+    def write(self, record: Record, change: Change) -> Change:
+        """Carry the change out, and say what became of it. Called from many threads, each record once."""
+        raise NotImplementedError
+
+    def settle(self, changes: Sequence[Change]) -> Mapping[str, Any] | None:
+        """Make a page's writes durable, in page order, on one thread. What it gives comes back to `begin`."""
+        return None
+
+    def finish(self) -> Known | None:
+        """All pages are settled: complete the whole. What it gives is the ledger's entry for the whole target."""
+        return None
+
+    def close(self) -> None:
+        """Let go of what is open. Called once, however the run ends."""
+
+
+class Connector:
+    """One system, as one connection sees it. Authors override what their system can do."""
+
+    descriptor: ClassVar[Descriptor]
+
+    def __init__(self, connection: Connection, access: Access) -> None:
+        self.connection = connection
+        self.access = access
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How often each kind of call was made."""
+        return Counter()
+
+    @property
+    def concurrency(self) -> int:
+        """How many records may be worked on at once."""
+        return self.connection.limits.concurrency or self.descriptor.concurrency
+
+    def ping(self) -> Ping:
+        """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong."""
+        raise NotImplementedError
+
+    def source(self, resource: str, options: ReadOptions) -> Source:
+        """Reads this resource."""
+        raise SettingsError(f"{self.descriptor.title} has nothing to read that is called {resource}.")
+
+    def target(self, resource: str, options: WriteOptions) -> Target:
+        """Writes this resource."""
+        raise SettingsError(f"{self.descriptor.title} has nothing to write that is called {resource}.")

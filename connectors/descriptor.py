@@ -1,0 +1,166 @@
+"""A connector's descriptor: what it is and takes, as data (`descriptor.toml`), checked when it is loaded.
+
+Forms, documents and help are made from it, so a connector nobody here has seen is complete on the day it is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Final
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from connectors.errors import SettingsError
+from connectors.model import ApiType, Connection
+
+_KINDS: Final = {"text": str, "url": str, "folder": str, "integer": int, "boolean": bool}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a connection."""
+
+    name: str
+    title: str
+    help: str
+    kind: str = "text"
+    api_types: tuple[str, ...] = ()
+    required: bool = False
+    default: Any = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDescriptor:
+    """One resource: its fields, which of them are secret, and what can be done with it."""
+
+    name: str
+    title: str
+    verbs: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    secret_fields: tuple[str, ...] = ()
+    api_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A connector as data."""
+
+    name: str
+    title: str
+    summary: str
+    api_types: tuple[str, ...] = ()
+    auth_types: tuple[str, ...] = ()
+    concurrency: int = 1
+    budget: Mapping[str, int] = field(default_factory=dict)
+    budget_period_seconds: float = 60.0
+    settings: tuple[Setting, ...] = ()
+    resources: tuple[ResourceDescriptor, ...] = ()
+
+    def check(self, connection: Connection) -> None:
+        """Raise SettingsError, naming the connection and the setting, where the connection cannot work."""
+        name = connection.name
+        if self.api_types and connection.api_type not in self.api_types:
+            raise SettingsError(f"Connection {name} needs api_type: {' or '.join(self.api_types)}.")
+        if connection.auth is not None and connection.auth not in self.auth_types:
+            raise SettingsError(
+                f"Connection {name} has auth: {connection.auth}, which {self.title} does not take; "
+                f"it takes: {', '.join(self.auth_types) or 'none'}."
+            )
+        if self.auth_types and not connection.iclient:
+            raise SettingsError(f"Connection {name} needs an iclient: the name of one in the document.")
+        known = {setting.name for setting in self.settings}
+        for key in connection.settings:
+            if key not in known:
+                raise SettingsError(
+                    f"Connection {name} has a setting {key} that {self.title} does not know; "
+                    f"it knows: {', '.join(sorted(known))}."
+                )
+        for setting in self.settings:
+            _check_setting(connection, setting)
+
+
+def load(package: str) -> Descriptor:
+    """The descriptor of a connector's package."""
+    document = tomllib.loads(files(package).joinpath("descriptor.toml").read_text("utf-8"))
+    try:
+        loaded: Descriptor = _DescriptorSchema().load(document)
+    except ValidationError as error:
+        raise SettingsError(f"descriptor.toml of {package} is wrong: {error.messages}") from error
+    return loaded
+
+
+def _check_setting(connection: Connection, setting: Setting) -> None:
+    applies = not setting.api_types or connection.api_type in setting.api_types
+    value = connection.settings.get(setting.name)
+    if value is None:
+        if setting.required and applies:
+            raise SettingsError(f"Connection {connection.name} needs settings.{setting.name}: {setting.help}")
+        return
+    if not applies:
+        raise SettingsError(
+            f"Connection {connection.name} has settings.{setting.name}, which api_type {connection.api_type} does not use."
+        )
+    if not isinstance(value, _KINDS[setting.kind]):
+        raise SettingsError(f"settings.{setting.name} of connection {connection.name} is not {setting.kind}.")
+    if setting.pattern and not re.fullmatch(setting.pattern, str(value)):
+        raise SettingsError(
+            f"settings.{setting.name} of connection {connection.name} cannot be {value!r}: {setting.help}"
+        )
+
+
+class _SettingSchema(Schema):
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    help = fields.String(required=True)
+    kind = fields.String(validate=validate.OneOf(sorted(_KINDS)))
+    api_types = fields.List(fields.Enum(ApiType, by_value=True))
+    required = fields.Boolean()
+    default = fields.Raw()
+    pattern = fields.String()
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Setting:
+        return Setting(**{**data, "api_types": tuple(data.get("api_types", ()))})
+
+
+class _ResourceSchema(Schema):
+    name = fields.String(required=True)
+    title = fields.String(required=True)
+    api_type = fields.Enum(ApiType, by_value=True)
+    verbs = fields.List(fields.String(), required=True)
+    fields_ = fields.List(fields.String(), data_key="fields")
+    secret_fields = fields.List(fields.String())
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> ResourceDescriptor:
+        return ResourceDescriptor(
+            name=data["name"],
+            title=data["title"],
+            verbs=tuple(data["verbs"]),
+            fields=tuple(data.get("fields_", ())),
+            secret_fields=tuple(data.get("secret_fields", ())),
+            api_type=data.get("api_type"),
+        )
+
+
+class _DescriptorSchema(Schema):
+    name = fields.String(required=True, validate=validate.Regexp(r"^[a-z][a-z0-9-]*$"))
+    title = fields.String(required=True)
+    summary = fields.String(required=True)
+    api_types = fields.List(fields.Enum(ApiType, by_value=True))
+    auth_types = fields.List(fields.String())
+    concurrency = fields.Integer(validate=validate.Range(1, 256))
+    budget = fields.Dict(keys=fields.String(), values=fields.Integer(validate=validate.Range(min=1)))
+    budget_period_seconds = fields.Float(validate=validate.Range(min=0.001))
+    settings = fields.List(fields.Nested(_SettingSchema))
+    resources = fields.List(fields.Nested(_ResourceSchema))
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Descriptor:
+        many = ("api_types", "auth_types", "settings", "resources")
+        return Descriptor(**{**data, **{name: tuple(data.get(name, ())) for name in many}})

@@ -1,0 +1,121 @@
+"""The one place where calls to systems leave: host check, budget, token, retries, errors, counting.
+
+A connector says what to call and what an error means; how the call travels (and how wide) can change here without
+touching a connector.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connectors.errors import HostNotAllowed, Throttled
+from connectors.throttle import Budget
+from iclients.clock import Clock
+from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, Recovery, RemoteError
+from iclients.retrying import Retrying
+from iclients.session import AuthorizedSession
+from iclients.transport import Answer, Transport
+
+CALL_RETRYING: Final = Retrying(attempts=8, total_seconds=180.0, base_seconds=0.5, max_wait_seconds=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `kind` is its name in a run's counts, `weight` its class in the budget; `repeatable` says that
+    carrying it out twice does no harm, so that a lost answer may be asked for again."""
+
+    kind: str
+    method: str
+    url: str
+    body: Any = None
+    weight: str = "other"
+    repeatable: bool = True
+
+
+class RestClient:
+    """Calls a JSON API as one connection. Safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        session: AuthorizedSession,
+        budget: Budget,
+        clock: Clock,
+        is_allowed: Callable[[str], bool],
+        explain: Callable[[Answer, Call], RemoteError],
+        retrying: Retrying = CALL_RETRYING,
+    ) -> None:
+        self._transport = transport
+        self._session = session
+        self._budget = budget
+        self._clock = clock
+        self._is_allowed = is_allowed
+        self._explain = explain
+        self._retrying = retrying
+        self._count_lock = threading.Lock()
+        self.calls: Counter[str] = Counter()
+
+    def json(self, call: Call) -> Any:
+        """The answer's JSON. Raises RemoteError: see `connectors.errors` and `iclients.errors` for what follows."""
+        if not self._is_allowed(call.url):
+            raise HostNotAllowed(
+                f"{_origin(call.url)} is not a host of this connection's cloud profile: no token was sent to it."
+            )
+        return self._retrying.call(lambda: self._attempt(call), self._clock, lambda error: _may_repeat(error, call))
+
+    def _attempt(self, call: Call) -> Any:
+        token = self._session.token()
+        answer = self._send(call, token.access_token.reveal())
+        if answer.status == 401:
+            renewed = self._session.renew(token)
+            answer = self._send(call, renewed.access_token.reveal())
+        if answer.status == 429:
+            self._budget.throttled(answer.retry_after_seconds)
+            raise Throttled(f"{_origin(call.url)} asks for fewer calls (HTTP 429).", retry_after_seconds=0.0)
+        if answer.status >= 300:
+            raise self._explained(answer, call)
+        self._budget.answered()
+        return _parsed(answer, call)
+
+    def _send(self, call: Call, token: str) -> Answer:
+        self._budget.take(call.weight)
+        with self._count_lock:
+            self.calls[call.kind] += 1
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        body = None
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+            body = json.dumps(call.body).encode()
+        return self._transport.exchange(call.method, call.url, headers, body)
+
+    def _explained(self, answer: Answer, call: Call) -> RemoteError:
+        error = self._explain(answer, call)
+        if error.recovery is Recovery.RETRY and error.retry_after_seconds is None:
+            error.retry_after_seconds = answer.retry_after_seconds
+        return error
+
+
+def _may_repeat(error: RemoteError, call: Call) -> bool:
+    if isinstance(error, NotAuthorized) or error.recovery is not Recovery.RETRY:
+        return False
+    unclear = isinstance(error, AnswerLost | MalformedAnswer)
+    return call.repeatable or not unclear
+
+
+def _parsed(answer: Answer, call: Call) -> Any:
+    if not answer.body:
+        return None
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedAnswer(f"{_origin(call.url)} answered {call.kind} with something that is not JSON.") from error
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])

@@ -1,0 +1,116 @@
+"""The nouns of this floor: flows and what they are made of, runs and what they count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from connectors.model import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The source step: which resource of which connection, and which of its records."""
+
+    connection: str
+    resource: str
+    values: bool = False
+    type: str = "all"
+    where: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRule:
+    """One field of the target: taken by a JMESPath expression, made by a template, or a fixed text."""
+
+    to: str
+    from_: str | None = None
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """The destination step."""
+
+    connection: str
+    resource: str
+    operation: str = "upsert"
+    plaintext: bool = False
+    adopt: bool = False
+    mapping: tuple[MappingRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a flow runs by itself: cron in a time zone."""
+
+    cron: str
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Exports → steps. In this version one export and one import."""
+
+    name: str
+    exports: tuple[Export, ...]
+    steps: tuple[Import, ...]
+    schedule: Schedule | None = None
+
+
+class RunStatus(StrEnum):
+    """How a run stands: the words of the contract."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    WITH_ERRORS = "completed with errors"
+    FAILED = "failed"
+    NEEDS_AUTHORIZATION = "needs authorization"
+    CANCELLED = "cancelled"
+
+
+COUNTS = ("read", *(effect.value for effect in Effect))
+"""The keys of a run's counts, in the order in which they are told."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a run has done so far: counts of records, calls by kind, seconds at work. Survives a resume."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """As the run's document shows it, every count named."""
+        return {
+            "counts": {name: self.counts.get(name, 0) for name in COUNTS},
+            "calls": dict(sorted(self.calls.items())),
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record: what is stored of it. Never a value."""
+
+    key: str
+    effect: Effect
+    line: int | None = None
+    step: str = ""
+    code: str = ""
+    recovery: str = ""
+    message: str = ""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether `runs errors` tells it."""
+        return self.effect in (Effect.FAILED, Effect.CONFLICT)
+
+
+Cursor = Mapping[str, Any]
+"""Where a run goes on: `{"source": checkpoint, "target": state}`; plain JSON, no value in it."""

@@ -1,0 +1,49 @@
+"""The nouns of this floor: IClient, its credential, and the tokens that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from iclients.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    """A credential that is a shared text (RFC 6749 §2.3.1)."""
+
+    value: Secret
+
+
+Credential = ClientSecret
+"""How an iClient proves itself. Certificates, assertions and managed identities will join here."""
+
+
+@dataclass(frozen=True, slots=True)
+class IClient:
+    """One OAuth 2.0 app registration; any number of connections share it."""
+
+    name: str
+    provider: str
+    client_id: str
+    cloud: str = "public"
+    tenant: str | None = None
+    credential: Credential | None = None
+    scopes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a token endpoint gave. Times are Unix seconds by our own clock; from `replace_at` on it is asked for anew."""
+
+    access_token: Secret
+    expires_at: float
+    replace_at: float
+    scopes: tuple[str, ...] = ()
+    refresh_token: Secret | None = None
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether it can be used without asking for a new one."""
+        return now < self.replace_at
