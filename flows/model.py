@@ -85,6 +85,10 @@ class Progress:
     calls: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
+    def copy(self) -> Progress:
+        """As it stands now."""
+        return Progress(self.counts.copy(), self.calls.copy(), self.seconds)
+
     def document(self) -> dict[str, Any]:
         """As the run's document shows it, every count named."""
         return {

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import Final, Protocol
+
+BRIEF_SECONDS: Final = 0.05
+"""Shorter waits are not worth an event."""
 
 
 class Clock(Protocol):
@@ -17,14 +20,18 @@ class Clock(Protocol):
         """Seconds that never go back."""
 
     def sleep(self, seconds: float) -> None:
-        """Wait; a `wake` from another thread ends it."""
+        """Wait. Raises Stopped where the work is to stop."""
+
+
+class Stopped(Exception):
+    """A wait was ended because the work is to stop: leave everything as it is and return."""
 
 
 class SystemClock:
-    """The machine's clock. `wake()` ends every wait, now and later: somebody wants to stop."""
+    """The machine's clock. `stop()` ends every wait, now and later, with Stopped."""
 
     def __init__(self) -> None:
-        self._woken = threading.Event()
+        self._stopped = threading.Event()
 
     def now(self) -> float:
         return time.time()
@@ -33,11 +40,11 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        if seconds > 0 and not self._woken.is_set():
-            if seconds < 0.05:
-                time.sleep(seconds)
-            else:
-                self._woken.wait(seconds)
+        if seconds < BRIEF_SECONDS:
+            time.sleep(max(0.0, seconds))
+        elif self._stopped.wait(seconds):
+            raise Stopped
 
-    def wake(self) -> None:
-        self._woken.set()
+    def stop(self) -> None:
+        """Somebody wants to stop."""
+        self._stopped.set()

@@ -1,10 +1,28 @@
-"""What a token endpoint may answer (RFC 6749 §5.1, §5.2), judged before anything of it is used."""
+"""What a token endpoint may answer (RFC 6749 §5.1, §5.2), judged before anything of it is used; and how iClients
+and clouds are written in documents. The fields that documents of every floor share are here too."""
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import (
+    EXCLUDE,
+    Schema,
+    ValidationError,
+    fields,
+    post_dump,
+    post_load,
+    validate,
+    validates_schema,
+)
+
+from iclients.clouds import CloudProfile
+from iclients.model import ClientSecret, IClient
+from iclients.secret import Secret
 
 _PRINTABLE = validate.Regexp(r"^[\x21-\x7e]+$", error="has characters that a header cannot carry")
 
@@ -48,3 +66,129 @@ class ErrorAnswer(Schema):
     error_codes = fields.List(fields.Integer(), load_default=list)
     suberror = fields.String(load_default="")
     correlation_id = fields.String(load_default="")
+
+
+NAME: Final = validate.Regexp(
+    r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}\Z",
+    error="is not a name: begin with a letter or digit, then letters, digits, dots, dashes, underscores and spaces, "
+    "100 at most",
+)
+FILLED: Final = validate.Length(1, 2000, error="is empty or longer than 2000 characters")
+
+
+class Described(Schema):
+    """How one dataclass is written: loads into it, dumps without what is as it is by default."""
+
+    kind: ClassVar[type[Any]]
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Any:
+        return self.kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+    @post_dump
+    def _without_defaults(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        defaults = {field.name: field.default for field in dataclasses.fields(self.kind)}
+        usual = {shown.data_key or name: defaults[name] for name, shown in self.dump_fields.items()}
+        return {key: value for key, value in data.items() if value not in (None, [], {}) and value != usual[key]}
+
+
+class Flag(fields.Field[bool]):
+    """True or false, and nothing that merely looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("is not true or false")
+        return value
+
+
+class HttpsAddress(fields.String):
+    """An https address of a server, without a slash at its end."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        parts = urlsplit(text)
+        if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+            raise ValidationError("is not an https address such as https://host")
+        return text.rstrip("/")
+
+
+class FilePath(fields.Field[Path]):
+    """The path of a file."""
+
+    def _serialize(self, value: Path | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Path:
+        if not isinstance(value, str) or not value:
+            raise ValidationError("is not the path of a file")
+        return Path(value)
+
+
+class NotYet(fields.Field[Any]):
+    """A key of the contract that this version does not know how to use."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        raise ValidationError("is not supported in this version yet: use client_secret")
+
+
+class _SecretText(fields.String):
+    """A text that becomes a Secret at once."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return Secret(super()._deserialize(value, attr, data, **kwargs))
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return value.reveal() if isinstance(value, Secret) else None
+
+
+class CredentialSchema(Schema):
+    """How an iClient proves itself. What it dumps holds the secret itself: for sealing, and nothing else."""
+
+    client_secret = _SecretText(required=True, attribute="value")
+    certificate = NotYet(load_only=True)
+    password = NotYet(load_only=True)
+    federated_assertion = NotYet(load_only=True)
+    managed_identity = NotYet(load_only=True)
+
+    @post_load
+    def _make(self, data: Mapping[str, Any], **kwargs: Any) -> ClientSecret:
+        return ClientSecret(data["value"])
+
+
+class IClientSchema(Described):
+    """An iClient as documents have it. Its credential is loaded and never dumped."""
+
+    kind = IClient
+
+    name = fields.String(required=True, validate=NAME)
+    provider = fields.String(required=True, validate=FILLED)
+    cloud = fields.String(validate=NAME)
+    tenant = fields.String(validate=validate.Regexp(r"[A-Za-z0-9.-]{1,253}\Z", error="is not a tenant's ID or domain"))
+    client_id = fields.String(required=True, validate=FILLED)
+    credential = fields.Nested(CredentialSchema, load_only=True)
+    scopes = fields.List(
+        fields.String(validate=validate.Regexp(r"[\x21\x23-\x5b\x5d-\x7e]+\Z", error="is not a scope"))
+    )
+    settings = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
+
+
+class CloudSchema(Described):
+    """A cloud of your own."""
+
+    kind = CloudProfile
+
+    name = fields.String(required=True, validate=NAME)
+    authority = HttpsAddress(required=True)
+    arm = HttpsAddress(required=True)
+    vaults = fields.List(
+        fields.String(
+            validate=validate.Regexp(
+                r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?\Z",
+                error="is not a host such as 127.0.0.1:8445 or *.vault.example.test",
+            )
+        ),
+        required=True,
+    )
+    vault_audience = HttpsAddress(required=True)
+    arm_audience = HttpsAddress(required=True)
+    ca_file = FilePath()

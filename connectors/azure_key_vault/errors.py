@@ -1,0 +1,105 @@
+"""What a vault's refusals mean: status → code → inner code → a sentence, never by the text.
+
+Source: Key Vault REST API error codes; Azure RBAC guide for Key Vault.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from connectors.errors import Forbidden, error_for
+from connectors.rest import Call
+from iclients.errors import RemoteError
+from iclients.transport import Answer
+
+_ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "list": "Key Vault Secrets User",
+        "get": "Key Vault Secrets User",
+    }
+)
+_WRITING_ROLE: Final = "Key Vault Secrets Officer"
+_PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {"put": "set", "patch": "set", "versions": "list", "deleted": "list"}
+)
+
+_SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ForbiddenByRbac": "The app of this connection may not {kind} secrets in {vault}: give it the role {role} on the "
+        "vault. A role that was just given can take ten minutes.",
+        "AccessDenied": "The access policy of {vault} does not let the app of this connection {kind} secrets: add the "
+        "secret permission {permission}.",
+        "ForbiddenByFirewall": "The firewall of {vault} does not let this machine in: add its address under Networking.",
+        "ForbiddenByConnection": "{vault} takes no calls from the public network: use its private endpoint.",
+        "ForbiddenByPolicy": "An Azure Policy forbids this call to {vault}: ask the owner of the policy.",
+        "SecretDisabled": "{name} is disabled, so its value cannot be read: enable it, or leave it out with where: enabled.",
+        "SecretTooLarge": "{name} is larger than the 25 KB that Key Vault takes.",
+        "ObjectIsDeletedButRecoverable": "{name} was deleted from {vault} and still blocks its name: recover or purge it, "
+        "then run again.",
+        "ObjectIsBeingDeleted": "{name} is being deleted from {vault} at this moment: run again in a minute.",
+        "SecretNotFound": "{name} is not in {vault}.",
+    }
+)
+_CODES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "SecretDisabled": "secret_disabled",
+        "ObjectIsDeletedButRecoverable": "deleted_but_recoverable",
+        "ObjectIsBeingDeleted": "being_deleted",
+    }
+)
+
+
+def explain(answer: Answer, call: Call, vault: str) -> RemoteError:
+    """The error that this answer means for this call."""
+    code, inner, message = _parsed(answer)
+    kind = error_for(answer.status)
+    word = inner if inner in _SENTENCES else code
+    sentence = _SENTENCES.get(word)
+    if sentence is None:
+        return kind(_unknown(answer, call, vault, code, message))
+    filled = sentence.format(
+        vault=vault,
+        kind=call.kind,
+        name=_secret_name(call.url),
+        role=_ROLES.get(call.kind, _WRITING_ROLE),
+        permission=_PERMISSIONS.get(call.kind, call.kind).capitalize(),
+    )
+    return kind(filled, code=_CODES.get(word))
+
+
+def is_disabled(error: Forbidden) -> bool:
+    """Whether a value is withheld only because its secret is disabled."""
+    return error.code == "secret_disabled"
+
+
+def _parsed(answer: Answer) -> tuple[str, str, str]:
+    """Code, inner code and message; empty where a gateway answered something else."""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return "", "", ""
+    error = _part(document, "error")
+    return str(error.get("code", "")), str(_part(error, "innererror").get("code", "")), str(error.get("message", ""))
+
+
+def _part(document: Any, name: str) -> Mapping[str, Any]:
+    part = document.get(name) if isinstance(document, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _unknown(answer: Answer, call: Call, vault: str, code: str, message: str) -> str:
+    what = f"{vault} answered {call.kind} {_secret_name(call.url)}".rstrip()
+    said = f" {code}: {_one_line(message)}" if code and answer.status not in (200, 400) else f" {code}".rstrip()
+    return f"{what} with HTTP {answer.status}{said}".rstrip(".") + "."
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())[:200]
+
+
+def _secret_name(url: str) -> str:
+    segments = url.split("?", 1)[0].split("/")
+    return segments[4] if len(segments) > 4 else ""

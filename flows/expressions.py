@@ -1,0 +1,156 @@
+"""Expressions over records: JMESPath to take, sandboxed Jinja to make; compiled once, aware of secrets.
+
+An expression that touches a secret field gives a Secret, so a value cannot slip into the open through a function or
+a template. Sources: JMESPath specification; Jinja, "Sandbox".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import jinja2
+import jinja2.meta
+import jmespath
+import jmespath.exceptions
+import jmespath.functions
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from connectors.errors import RecordError
+from flows.errors import FlowDefinitionError
+from iclients.secret import Secret, revealed
+
+WHOLE_RECORD: Final = "@"
+
+Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression: its text, the record's fields that it looks at, and how it is evaluated."""
+
+    text: str
+    names: frozenset[str]
+    evaluate: Callable[[Fields], Any]
+
+    def looks_at(self, names: frozenset[str]) -> bool:
+        """Whether it needs any of these fields."""
+        return WHOLE_RECORD in self.names or not self.names.isdisjoint(names)
+
+    def __call__(self, fields: Fields) -> Any:
+        """Its value for a record: a Secret where a secret field was looked at. Raises RecordError."""
+        return self.evaluate(fields)
+
+
+def jmespath_expression(text: str) -> Expression:
+    """Compile a JMESPath expression. Raises FlowDefinitionError with the place of the mistake."""
+    if text.isidentifier() and text.isascii():
+        return Expression(text, frozenset({text}), _getter(text))
+    try:
+        compiled = jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError as error:
+        raise FlowDefinitionError(f"{text!r} is not JMESPath: {_first_line(error)}") from error
+    names = _root_names(compiled.parsed)
+
+    def evaluate(fields: Fields) -> Any:
+        try:
+            return compiled.search(fields, _OPTIONS)
+        except jmespath.exceptions.JMESPathError as error:
+            raise RecordError(
+                f"{text!r} does not work for this record: {type(error).__name__}.", code="expression"
+            ) from None
+
+    return Expression(text, names, _guarding_secrets(text, names, evaluate))
+
+
+def template_expression(text: str) -> Expression:
+    """Compile a Jinja template. Raises FlowDefinitionError with the line of the mistake."""
+    try:
+        names = frozenset(jinja2.meta.find_undeclared_variables(_JINJA.parse(text)))
+        compiled = _JINJA.from_string(text)
+    except jinja2.TemplateError as error:
+        raise FlowDefinitionError(f"{text!r} is not a template: {_first_line(error)}") from error
+
+    def evaluate(fields: Fields) -> Any:
+        try:
+            return compiled.render(fields)
+        except Exception as error:  # noqa: BLE001 - a template may raise anything; its text could hold a value
+            raise RecordError(
+                f"The template {text!r} does not work for this record: {type(error).__name__}.", code="template"
+            ) from None
+
+    return Expression(text, names, _guarding_secrets(text, names, evaluate))
+
+
+def _getter(name: str) -> Callable[[Fields], Any]:
+    return lambda fields: fields.get(name)
+
+
+def _guarding_secrets(text: str, names: frozenset[str], evaluate: Callable[[Fields], Any]) -> Callable[[Fields], Any]:
+    def guarded(fields: Fields) -> Any:
+        looked_at = fields if WHOLE_RECORD in names else names
+        if not any(isinstance(fields.get(name), Secret) for name in looked_at):
+            return evaluate(fields)
+        result = evaluate({name: revealed(value) for name, value in fields.items()})
+        if isinstance(result, str):
+            return Secret(result)
+        if isinstance(result, list | dict):
+            raise RecordError(f"{text!r} looks at a secret field: it must give a text.", code="expression")
+        return result
+
+    return guarded
+
+
+def _root_names(node: Any) -> frozenset[str]:
+    """The fields of the record itself that a parsed expression looks at."""
+    kind = node["type"]
+    if kind == "field":
+        return frozenset({node["value"]})
+    if kind in ("current", "identity"):
+        return frozenset({WHOLE_RECORD})
+    if kind in ("literal", "expref"):
+        return frozenset()
+    children = node["children"][:1] if kind in _FIRST_CHILD_ONLY else node["children"]
+    return frozenset().union(*(_root_names(child) for child in children))
+
+
+_FIRST_CHILD_ONLY: Final = frozenset(
+    {"subexpression", "pipe", "projection", "filter_projection", "flatten", "value_projection", "index_expression"}
+)
+
+
+class _Functions(jmespath.functions.Functions):
+    """What JMESPath lacks for secrets with dates and names."""
+
+    @jmespath.functions.signature({"types": ["string"]})
+    def _func_lower(self, text: str) -> str:
+        return text.lower()
+
+    @jmespath.functions.signature({"types": ["string"]})
+    def _func_upper(self, text: str) -> str:
+        return text.upper()
+
+    @jmespath.functions.signature({"types": ["string", "null"]})
+    def _func_timestamp(self, text: str | None) -> float | None:
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+    @jmespath.functions.signature()
+    def _func_now(self) -> float:
+        return time.time()
+
+
+_OPTIONS: Final = jmespath.Options(custom_functions=_Functions())
+_JINJA: Final = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

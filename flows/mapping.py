@@ -1,0 +1,96 @@
+"""Mapping: ordered rules that make a target's record from a source's, and the filter that comes before them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from connectors.errors import RecordError
+from connectors.model import Record
+from flows.errors import FlowDefinitionError
+from flows.expressions import WHOLE_RECORD, Expression, Fields, jmespath_expression, template_expression
+from flows.model import MappingRule
+
+
+class Mapping:
+    """Compiled rules; without any, a record passes as it is."""
+
+    def __init__(self, rules: Sequence[MappingRule]) -> None:
+        """Raises FlowDefinitionError, naming the rule, where one cannot work."""
+        _refuse_duplicates(rules)
+        self._rules = [(rule.to, _compiled(rule)) for rule in rules]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The target fields that the rules name, in their order."""
+        return tuple(to for to, _ in self._rules)
+
+    def check_source(self, available: Sequence[str]) -> None:
+        """Raise FlowDefinitionError where a rule looks at a field that the source does not have."""
+        for to, expression in self._rules:
+            missing = sorted(expression.names - {WHOLE_RECORD} - set(available))
+            if missing:
+                raise FlowDefinitionError(
+                    f"The mapping to {to} takes {missing[0]}, which the source does not have; "
+                    f"it has: {', '.join(available)}."
+                )
+
+    def depends_on(self, to: str, names: frozenset[str]) -> bool:
+        """Whether target field `to` is made from any of these source fields."""
+        if not self._rules:
+            return to in names
+        return any(expression.looks_at(names) for name, expression in self._rules if name == to)
+
+    def apply(self, record: Record) -> Record:
+        """The target's record. Raises RecordError where a rule does not work for it."""
+        if not self._rules:
+            return record
+        source = record.fields
+        fields = {to: expression(source) for to, expression in self._rules}
+        return Record(record.key, fields, line=record.line, marker=record.marker)
+
+    def value_of(self, to: str, record: Record) -> Any:
+        """One target field alone, None where its rule does not work for this record."""
+        if not self._rules:
+            return record.fields.get(to)
+        try:
+            return next((expression(record.fields) for name, expression in self._rules if name == to), None)
+        except RecordError:
+            return None
+
+
+def compile_filter(text: str | None, unread: frozenset[str]) -> Callable[[Fields], bool]:
+    """A predicate from `where`: true keeps the record. It runs before any value is read, so it may not ask for one."""
+    if text is None:
+        return lambda fields: True
+    expression = jmespath_expression(text)
+    if asked := sorted(expression.names & unread):
+        raise FlowDefinitionError(f"where cannot use {asked[0]}: filters run before any value is read.")
+    return lambda fields: bool(expression(fields))
+
+
+def check_expression(text: str) -> None:
+    """Raise FlowDefinitionError where `text` is not JMESPath."""
+    jmespath_expression(text)
+
+
+def check_template(text: str) -> None:
+    """Raise FlowDefinitionError where `text` is not a template."""
+    template_expression(text)
+
+
+def _compiled(rule: MappingRule) -> Expression:
+    if (rule.from_ is None) == (rule.template is None):
+        raise FlowDefinitionError(f"The mapping to {rule.to} needs either from or template.")
+    try:
+        return jmespath_expression(rule.from_) if rule.from_ is not None else template_expression(rule.template or "")
+    except FlowDefinitionError as error:
+        raise FlowDefinitionError(f"The mapping to {rule.to} cannot work: {error}") from error
+
+
+def _refuse_duplicates(rules: Sequence[MappingRule]) -> None:
+    seen: set[str] = set()
+    for rule in rules:
+        if rule.to in seen:
+            raise FlowDefinitionError(f"The mapping names {rule.to} twice.")
+        seen.add(rule.to)
