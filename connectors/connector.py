@@ -112,13 +112,11 @@ class Target:
         """Make a page's writes durable, in page order, on one thread. What it gives comes back to `begin`."""
         return None
 
-    def intent(self) -> str:
-        """All pages are settled: the fingerprint of what `finish` is about to put in place, noted before it does, so
-        that after a crash in between `begin` knows its own work again."""
-        return ""
-
     def finish(self) -> Known | None:
-        """Complete the whole. What it gives is the ledger's entry for the whole target."""
+        """All pages are settled: complete the whole. What it gives is the ledger's entry for the whole target.
+
+        A crash may come before that entry is stored: `begin` with the last `resume` must then know its own work.
+        """
         return None
 
     def close(self) -> None:

@@ -366,14 +366,11 @@ class Engine:
         self._progress.seconds = self._before.seconds + self._clock.monotonic() - self._started
 
     def _finish(self) -> None:
-        """Put the whole in place: noted before, recorded after, so that a crash in between is recognised."""
-        identity = self._target.identity
-        if intent := self._target.intent():
-            self._journal.intend(identity, {WHOLE: intent})
+        """Put the whole in place, and remember it."""
         whole = self._target.finish()
         self._count_effort()
         entries = {WHOLE: whole} if whole else {}
-        self._journal.commit(identity, Settled([], self._cursor, self._progress.copy(), entries))
+        self._journal.commit(self._target.identity, Settled([], self._cursor, self._progress.copy(), entries))
 
     def _verdict(self) -> RunStatus:
         counts = self._progress.counts

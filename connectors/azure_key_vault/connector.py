@@ -83,10 +83,12 @@ class AzureKeyVault(Connector):
         )
 
     def _budget(self, where: str) -> Budget:
+        """The vault's published budget, shared; a connection with limits of its own has its own."""
         limits = self.connection.limits
         published, period = self.descriptor.budget, self.descriptor.budget_period_seconds
         if limits.calls is not None:
             published, period = dict.fromkeys(published, limits.calls), limits.period_seconds
+            where = f"{where} for {self.connection.name}"
         if self.access.budget is None:
             return Budget(published, period, self.access.clock)
         return self.access.budget(where, published, period)

@@ -1,0 +1,44 @@
+# make demo   the whole story on this machine        make test   everything that must hold
+# make bench  our figures beside what else you could use          make clean  away with .venv and caches
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test quick lint bench nightly clean
+
+demo: .venv/installed
+	$(BIN)/integrator demo
+
+test: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest
+
+quick: .venv/installed-test
+	$(BIN)/pytest -m "not kill and not acceptance"
+
+lint: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+nightly: .venv/installed-test
+	INTEGRATOR_KILLS=200 $(BIN)/pytest
+
+bench: .venv/installed-test
+	$(BIN)/python -m benchmarks
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info

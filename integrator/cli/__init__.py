@@ -1,0 +1,70 @@
+"""The command line: `integrator`. One module a noun; a module is loaded only when its command is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from integrator.cli.ending import ending
+
+_COMMANDS: Final = {
+    "demo": ("integrator.cli.demo:demo", "The whole story on this machine, in under a minute."),
+    "sandbox": ("integrator.cli.sandbox:sandbox", "A local Azure on TLS: Entra and Key Vaults to try things on."),
+    "apply": ("integrator.cli.documents:apply_document", "Create or update what a document describes."),
+    "dump": ("integrator.cli.documents:dump_document", "The same document back, without secrets."),
+    "iclients": ("integrator.cli.nouns:iclients", "OAuth 2.0 clients: list, show, delete."),
+    "connections": ("integrator.cli.connections:connections", "Connections: list, show, test, delete."),
+    "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, delete."),
+    "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
+    "keys": ("integrator.cli.keys:keys", "The keys that seal the database: doctor, rotate."),
+    "doctor": ("integrator.cli.doctor:doctor", "What is wrong with this installation, and what to do next."),
+}
+
+
+class _Commands(click.Group):
+    """Knows every command by name and one line; loads one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in _COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage or bad document, 3 completed with errors or conflicts, "
+    "4 needs authorization, 5 refused by a safety limit, 130 interrupted.",
+)
+@click.version_option(package_name="integrator", message="integrator %(version)s")
+def root() -> None:
+    """Move secrets between Azure Key Vault and other systems, on a schedule, without losing one.
+
+    Start with `integrator demo`. Then write a document (see examples/), `integrator apply` it, check it with
+    `integrator connections test NAME` and run it with `integrator flows run NAME`.
+
+    Everything is kept in INTEGRATOR_HOME (default ~/.local/share/integrator); secrets in it are sealed with the key
+    file INTEGRATOR_KEY_FILE.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; gives its exit code. Every error is one sentence on standard error, never a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+
+    def call() -> Any:
+        return root.main(args=arguments, prog_name="integrator", standalone_mode=False)
+
+    return ending(call, as_json="--json" in arguments)

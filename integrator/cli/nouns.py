@@ -1,0 +1,71 @@
+"""Commands that every named noun has: list, show, delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from integrator.cli.opening import opened
+from integrator.cli.output import json_option, print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from integrator.store.store import Transaction
+
+
+@click.group()
+def iclients() -> None:
+    """OAuth 2.0 clients. Make or change one with a document: `integrator apply FILE`."""
+
+
+def add_noun(group: click.Group, noun: str, heads: tuple[str, ...]) -> None:
+    """Give a group the commands list, show and delete for the repository of its name; `heads` are list's columns."""
+    repository = group.name or noun
+
+    @group.command("list", help=f"Every {noun}, by name.")
+    @json_option
+    def list_all(as_json: bool) -> None:
+        with opened() as installation, installation.store.reading() as stored:
+            documents = [document_of(stored, repository, name) for name in getattr(stored, repository).names()]
+        if as_json:
+            print_json(documents)
+        else:
+            rows = [[document.get(head) for head in heads] for document in documents]
+            print_table(heads, rows, f"No {noun} yet: write one into a document and run `integrator apply FILE`.")
+
+    @group.command(help=f"One {noun}, as a document has it, without secrets.")
+    @click.argument("name")
+    @json_option
+    def show(name: str, as_json: bool) -> None:
+        with opened() as installation, installation.store.reading() as stored:
+            document = document_of(stored, repository, name)
+        if as_json:
+            print_json(document)
+        else:
+            print_fields(list(document.items()))
+
+    @group.command(help=f"Forget a {noun}; refused while something uses it.")
+    @click.argument("name")
+    @json_option
+    def delete(name: str, as_json: bool) -> None:
+        with opened() as installation, installation.store.writing() as stored:
+            getattr(stored, repository).delete(name)
+        if as_json:
+            print_json({"deleted": name})
+        else:
+            click.echo(f"Deleted {noun} {name}.")
+
+
+def document_of(stored: Transaction, repository: str, name: str) -> dict[str, Any]:
+    """What `show` prints of one thing. Raises NotFoundHere."""
+    things = getattr(stored, repository)
+    found = things.find(name)
+    thing = things.get(name) if found is None else found
+    document: dict[str, Any] = things.document(thing)
+    if repository == "iclients":
+        document.pop("credential", None)
+        document["credential_set"] = stored.iclients.has_credential(name)
+    return document
+
+
+add_noun(iclients, "iClient", ("name", "provider", "cloud", "tenant", "client_id", "credential_set"))

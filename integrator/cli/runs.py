@@ -1,0 +1,98 @@
+"""`integrator runs`: list, show, errors, resume, cancel."""
+
+from __future__ import annotations
+
+import click
+
+from flows.model import RunStatus
+from integrator.cli.opening import opened
+from integrator.cli.output import json_option, print_json, print_table
+from integrator.cli.running import hint, run_and_tell, tell
+
+
+@click.group()
+def runs() -> None:
+    """Runs of flows: what they did, what failed, and how to go on."""
+
+
+@runs.command("list")
+@click.option("--flow", help="Only runs of this flow.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@json_option
+def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
+    """Runs, the newest first."""
+    with opened() as installation, installation.store.reading() as stored:
+        documents = [run.document() for run in stored.runs.newest(limit, flow)]
+    if as_json:
+        print_json(documents)
+        return
+    heads = ("run", "flow", "status", "read", "written", "failed", "seconds", "started")
+    rows = [
+        (
+            str(document["run"]),
+            document["flow"],
+            document["status"],
+            document["counts"]["read"],
+            document["counts"]["created"] + document["counts"]["updated"],
+            document["counts"]["failed"] + document["counts"]["conflicts"],
+            document["seconds"],
+            document["started"],
+        )
+        for document in documents
+    ]
+    print_table(heads, rows, "No runs yet: `integrator flows run NAME` makes the first.")
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="ID")
+@json_option
+def show(run_id: int, as_json: bool) -> None:
+    """What one run did."""
+    with opened() as installation, installation.store.reading() as stored:
+        run = stored.runs.get(run_id)
+    if as_json:
+        print_json(run.document())
+        return
+    tell(run)
+    if run.status is not RunStatus.RUNNING:
+        hint(run)
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="ID")
+@json_option
+def errors(run_id: int, as_json: bool) -> None:
+    """The records that failed or were refused in a run, each with its reason. Never a value."""
+    with opened() as installation, installation.store.reading() as stored:
+        found = stored.runs.errors(run_id)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(error["key"], error["line"], error["code"], error["recovery"], error["message"]) for error in found]
+    print_table(("record", "line", "code", "next", "reason"), rows, f"Nothing failed in run {run_id}.")
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="ID")
+@json_option
+def resume(run_id: int, as_json: bool) -> int:
+    """Go on with a run that was stopped, cancelled, failed or killed, under the same ID."""
+    with opened() as installation:
+        return run_and_tell(installation, lambda runner: runner.resume(run_id), as_json)
+
+
+@runs.command()
+@click.argument("run_id", type=int, metavar="ID")
+@json_option
+def cancel(run_id: int, as_json: bool) -> None:
+    """Ask a run to stop after the page that it is working on; one whose process is gone is cancelled at once."""
+    from integrator.runner import cancel as cancel_run
+
+    with opened() as installation:
+        run = cancel_run(installation, run_id)
+    if as_json:
+        print_json(run.document())
+    elif run.status is RunStatus.RUNNING:
+        click.echo(f"Run {run_id} stops after its page; see it with: integrator runs show {run_id}")
+    else:
+        click.echo(f"Run {run_id} is {run.status.value}.")

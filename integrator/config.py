@@ -1,0 +1,70 @@
+"""Where this installation keeps its things, read from the environment once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from integrator.errors import BadUsage
+
+DATABASE_NAME: Final = "integrator.db"
+KEY_NAME: Final = "seal.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One installation. The database's URL may hold a password, so it is never printed."""
+
+    home: Path
+    key_file: Path
+    database_url: str = field(repr=False)
+    public_url: str | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Config:
+        """Read the `INTEGRATOR_*` variables; empty ones count as unset. The home folder is made, for its owner only.
+
+        Raises BadUsage, naming the variable, where one cannot be used.
+        """
+        home = _absolute(environ.get("INTEGRATOR_HOME") or _default_home(environ))
+        _make_home(home)
+        return cls(
+            home=home,
+            key_file=_absolute(environ.get("INTEGRATOR_KEY_FILE") or home / KEY_NAME),
+            database_url=environ.get("INTEGRATOR_DATABASE_URL") or f"sqlite:///{home / DATABASE_NAME}",
+            public_url=_public_url(environ.get("INTEGRATOR_PUBLIC_URL") or None),
+        )
+
+
+def _default_home(environ: Mapping[str, str]) -> Path:
+    data = environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data) / "integrator"
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _make_home(home: Path) -> None:
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise BadUsage(
+            f"The data folder {home} cannot be made ({error.strerror}): set INTEGRATOR_HOME to a folder that can."
+        ) from error
+
+
+def _public_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+        raise BadUsage(
+            f"INTEGRATOR_PUBLIC_URL is {url}, which is no address of a server: write it as https://host or https://host/path."
+        )
+    return url.rstrip("/")

@@ -1,0 +1,108 @@
+"""What is wrong with this installation and what to do next, without calling any other system."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from connectors import registry as connectors
+from connectors.errors import SettingsError
+from flows.model import RunStatus
+from iclients import registry as providers
+from integrator.bootstrap import Installation
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: a sentence, which for something wrong names the next step."""
+
+    subject: str
+    is_ok: bool
+    sentence: str
+
+    def document(self) -> dict[str, Any]:
+        """As `doctor --json` prints it."""
+        return asdict(self)
+
+
+def examine(installation: Installation) -> list[Finding]:
+    """Everything that can be looked at from here."""
+    return [
+        *_folder(installation),
+        *_plugins(),
+        *_keys(installation),
+        *_iclients(installation),
+        *_connections(installation),
+        *_runs(installation),
+    ]
+
+
+def _folder(installation: Installation) -> Iterator[Finding]:
+    home = installation.config.home
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        yield Finding(
+            "data folder", False, f"{home} can be entered by others (mode {mode:04o}): run `chmod 700 {home}`."
+        )
+    else:
+        yield Finding("data folder", True, f"{home} is this installation's own.")
+    yield Finding("database", True, "it opens, and its tables are of this version.")
+
+
+def _plugins() -> Iterator[Finding]:
+    for kind, registry in (("connector", connectors.connector), ("provider", providers.provider)):
+        names = connectors.names() if kind == "connector" else providers.names()
+        for name in names:
+            try:
+                registry(name)
+            except Exception as error:  # noqa: BLE001 - the plug-in loader: a plug-in may raise anything
+                yield Finding(
+                    f"{kind} {name}", False, f"it does not load ({type(error).__name__}): update or remove it."
+                )
+        yield Finding(f"{kind}s", True, f"installed are {', '.join(names)}.")
+
+
+def _keys(installation: Installation) -> Iterator[Finding]:
+    report = installation.store.keys_doctor()
+    for problem in report.problems:
+        yield Finding("keys", False, problem)
+    if not report.problems:
+        yield Finding("keys", True, f"{sum(report.sealed.values())} sealed values open.")
+
+
+def _iclients(installation: Installation) -> Iterator[Finding]:
+    with installation.store.reading() as stored:
+        for name in stored.iclients.names():
+            if stored.iclients.has_credential(name):
+                yield Finding(f"iClient {name}", True, "its credential is set.")
+            else:
+                yield Finding(
+                    f"iClient {name}", False, "it has no credential: put client_secret into a document and apply it."
+                )
+
+
+def _connections(installation: Installation) -> Iterator[Finding]:
+    with installation.store.reading() as stored:
+        found = stored.connections.all()
+    for connection in found:
+        try:
+            connectors.connector(connection.connector).descriptor.check(connection)
+            yield Finding(f"connection {connection.name}", True, "its settings are complete.")
+        except SettingsError as error:
+            yield Finding(f"connection {connection.name}", False, str(error))
+
+
+def _runs(installation: Installation) -> Iterator[Finding]:
+    with installation.store.reading() as stored:
+        unfinished = stored.runs.unfinished()
+    for run in unfinished:
+        if run.status is RunStatus.RUNNING and installation.store.locks.is_held(run.id):
+            continue
+        yield Finding(
+            f"run {run.id}",
+            False,
+            f"it was left by its process in flow {run.flow}: run `integrator runs resume {run.id}` or "
+            f"`integrator runs cancel {run.id}`.",
+        )

@@ -1,0 +1,224 @@
+"""What a document refers to: files and variables outside of it, and nouns by name. Every dead end is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from connectors import registry as connectors
+from connectors.descriptor import Descriptor
+from connectors.errors import SettingsError
+from connectors.model import Connection
+from flows.model import Flow
+from iclients import registry as providers
+from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.model import IClient
+from integrator.schemas import Where, Wrong, shown
+from integrator.store.store import Transaction
+
+MAX_CREDENTIAL_BYTES: Final = 65_536
+
+
+def resolve(tree: Any, folder: Path, environ: Mapping[str, str]) -> Any:
+    """The document with `{env: …}` and `{file: …}` of credentials read, and paths made absolute.
+
+    Looks only at parts that have the right shape: what has not is told by the schemas. Raises Wrong.
+    """
+    if not isinstance(tree, dict):
+        return tree
+    tree = dict(tree)
+    tree |= (
+        {"clouds": [_with_path(cloud, "ca_file", folder) for cloud in tree["clouds"]]} if _has(tree, "clouds") else {}
+    )
+    if _has(tree, "iclients"):
+        tree["iclients"] = [
+            _resolved_iclient(iclient, ("iclients", position), folder, environ)
+            for position, iclient in enumerate(tree["iclients"])
+        ]
+    if _has(tree, "connections"):
+        tree["connections"] = [_resolved_connection(connection, folder) for connection in tree["connections"]]
+    return tree
+
+
+def check_names(nouns: Mapping[str, Any]) -> None:
+    """Raise Wrong where two of a kind have one name."""
+    for noun, things in nouns.items():
+        seen: dict[str, int] = {}
+        for position, thing in enumerate(things if isinstance(things, list) else ()):
+            first = seen.setdefault(thing.name, position)
+            if first != position:
+                raise Wrong(
+                    (noun, position, "name"), f"{noun}[{position}] has the name {thing.name} of {noun}[{first}]."
+                )
+
+
+def check(transaction: Transaction, noun: str, position: int, thing: Any) -> None:
+    """Raise Wrong where something that this noun refers to is not there. Lower floors are saved already."""
+    _CHECKS[noun](transaction, (noun, position), thing)
+
+
+def _has(tree: Mapping[str, Any], noun: str) -> bool:
+    return isinstance(tree.get(noun), list)
+
+
+def _with_path(thing: Any, key: str, folder: Path) -> Any:
+    """The same mapping with an absolute path under this key, where there is a path at all."""
+    if not isinstance(thing, dict) or not isinstance(thing.get(key), str) or not thing[key]:
+        return thing
+    return {**thing, key: os.path.normpath(folder / Path(thing[key]).expanduser())}
+
+
+def _resolved_iclient(iclient: Any, where: Where, folder: Path, environ: Mapping[str, str]) -> Any:
+    if not isinstance(iclient, dict):
+        return iclient
+    resolved = dict(iclient)
+    if "settings" in resolved:
+        resolved["settings"] = _with_path(resolved["settings"], "ca_file", folder)
+    if isinstance(resolved.get("credential"), dict):
+        resolved["credential"] = {
+            slot: _credential(value, (*where, "credential", slot), folder, environ)
+            if slot == "client_secret"
+            else value
+            for slot, value in resolved["credential"].items()
+        }
+    return resolved
+
+
+def _credential(source: Any, where: Where, folder: Path, environ: Mapping[str, str]) -> Any:
+    """The text itself, read from where the document says it is."""
+    if not isinstance(source, dict):
+        text = source
+    elif len(source) != 1 or not isinstance(name := next(iter(source.values())), str):
+        raise Wrong(where, f"{shown(where)} is neither text nor one of {{env: NAME}} and {{file: PATH}}.")
+    elif "env" in source:
+        text = _from_variable(name, where, environ)
+    elif "file" in source:
+        text = _from_file(folder / Path(name).expanduser(), where)
+    elif "credential" in source:
+        raise Wrong(where, f"{shown(where)} names a credential of a store, which is not in this version yet.")
+    else:
+        raise Wrong(where, f"{shown(where)} has an unknown key {next(iter(source))}; it can have: env, file.")
+    if text == "":
+        raise Wrong(
+            where, f"{shown(where)} is empty: give the secret, or leave the credential out to keep what is stored."
+        )
+    return text
+
+
+def _from_variable(name: str, where: Where, environ: Mapping[str, str]) -> str:
+    if name not in environ:
+        raise Wrong(
+            where, f"{shown(where)} names the environment variable {name}, which is not set: set it and apply again."
+        )
+    return environ[name]
+
+
+def _from_file(path: Path, where: Where) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_CREDENTIAL_BYTES + 1)
+        text = content.decode("utf-8")
+    except OSError as error:
+        raise Wrong(where, f"{shown(where)} names the file {path}, which cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError:
+        raise Wrong(where, f"{shown(where)} names the file {path}, which is not UTF-8 text.") from None
+    if len(content) > MAX_CREDENTIAL_BYTES:
+        raise Wrong(where, f"{shown(where)} names the file {path}, which is too large for a secret.")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _resolved_connection(connection: Any, folder: Path) -> Any:
+    """Settings that are folders become absolute; only the connector's descriptor knows which they are."""
+    if not isinstance(connection, dict) or not isinstance(connection.get("settings"), dict):
+        return connection
+    settings = connection["settings"]
+    for name in _folder_settings(connection.get("connector")):
+        settings = _with_path(settings, name, folder)
+    return {**connection, "settings": settings}
+
+
+def _folder_settings(connector: Any) -> Iterator[str]:
+    if isinstance(connector, str) and connector in connectors.names():
+        yield from (setting.name for setting in _descriptor(connector).settings if setting.kind == "folder")
+
+
+def _descriptor(connector: str) -> Descriptor:
+    return connectors.connector(connector).descriptor
+
+
+def _check_cloud(transaction: Transaction, where: Where, cloud: CloudProfile) -> None:
+    if cloud.name in BUILT_IN:
+        raise Wrong((*where, "name"), f"{where[0]}[{where[1]}] cannot be called {cloud.name}: that cloud is built in.")
+
+
+def _check_iclient(transaction: Transaction, where: Where, iclient: IClient) -> None:
+    installed = providers.names()
+    if iclient.provider not in installed:
+        raise Wrong(
+            (*where, "provider"),
+            f"iclients[{where[1]}].provider is {iclient.provider}, which is not installed; "
+            f"installed are: {', '.join(installed)}.",
+        )
+    if transaction.clouds.find(iclient.cloud) is None:
+        raise _unknown((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
+
+
+def _check_connection(transaction: Transaction, where: Where, connection: Connection) -> None:
+    installed = connectors.names()
+    if connection.connector not in installed:
+        raise Wrong(
+            (*where, "connector"),
+            f"connections[{where[1]}].connector is {connection.connector}, which is not installed; "
+            f"installed are: {', '.join(installed)}.",
+        )
+    try:
+        _descriptor(connection.connector).check(connection)
+    except SettingsError as error:
+        raise Wrong(_nearest(where, connection, str(error)), f"connections[{where[1]}] cannot work: {error}") from error
+    if connection.iclient is not None and transaction.iclients.find(connection.iclient) is None:
+        raise _unknown((*where, "iclient"), "iClient", connection.iclient, transaction.iclients.names())
+
+
+def _nearest(where: Where, connection: Connection, message: str) -> Where:
+    """The setting that the sentence speaks of, else the connection as a whole."""
+    named = (name for name in connection.settings if f"settings.{name} " in message or f"setting {name} " in message)
+    setting = next(named, None)
+    return where if setting is None else (*where, "settings", setting)
+
+
+def _check_flow(transaction: Transaction, where: Where, flow: Flow) -> None:
+    for position, export in enumerate(flow.exports):
+        _check_end(transaction, (*where, "exports", position), export.connection, export.resource)
+    for position, step in enumerate(flow.steps):
+        _check_end(transaction, (*where, "steps", position, "import"), step.connection, step.resource)
+
+
+def _check_end(transaction: Transaction, where: Where, name: str, resource: str) -> None:
+    connection = transaction.connections.find(name)
+    if connection is None:
+        raise _unknown((*where, "connection"), "connection", name, transaction.connections.names())
+    known = _descriptor(connection.connector).resources if connection.connector in connectors.names() else ()
+    offered = [one.name for one in known if one.api_type in (None, connection.api_type)]
+    if known and not any(_is_called(resource, one) for one in offered):
+        raise _unknown((*where, "resource"), f"resource of connection {name}", resource, offered)
+
+
+def _is_called(resource: str, name: str) -> bool:
+    """Whether a descriptor's name, which may be a pattern such as `*.csv`, means this resource."""
+    return fnmatchcase(resource.lower(), name) if "*" in name else resource == name
+
+
+def _unknown(where: Where, noun: str, name: str, there: list[str]) -> Wrong:
+    listed = f"there are: {', '.join(there)}" if there else "there is none"
+    return Wrong(where, f"{shown(where)} is {name}, and there is no {noun} of that name; {listed}.")
+
+
+_CHECKS: Final[Mapping[str, Callable[[Transaction, Where, Any], None]]] = {
+    "clouds": _check_cloud,
+    "iclients": _check_iclient,
+    "connections": _check_connection,
+    "flows": _check_flow,
+}

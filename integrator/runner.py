@@ -1,0 +1,165 @@
+"""Running a flow once, or going on with a run that stopped: claim, engine, end.
+
+The process holds the run's lock for as long as it works on it; whoever resumes a run first makes sure that nobody
+does. The run's row always says how it stands, however it ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.connector import Connector
+from connectors.errors import RunRefused, SettingsError
+from connectors.model import ReadOptions, WriteOptions
+from flows.engine import Engine
+from flows.errors import Fenced, FlowDefinitionError
+from flows.model import Flow, Progress, RunStatus
+from iclients.errors import NotAuthorized, RemoteError
+from integrator.bootstrap import Installation
+from integrator.errors import ExitCode, RunInProgress, RunIsOver, UserError, defect_sentence
+from integrator.store.runs import OVER, Claim, Run
+
+REFUSED: Final = "refused"
+
+_EXIT_CODES: Final = {
+    RunStatus.SUCCEEDED: ExitCode.DONE,
+    RunStatus.WITH_ERRORS: ExitCode.WITH_ERRORS,
+    RunStatus.NEEDS_AUTHORIZATION: ExitCode.NEEDS_AUTHORIZATION,
+    RunStatus.CANCELLED: ExitCode.INTERRUPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a run ended, and why where it is not clear from the status."""
+
+    status: RunStatus
+    code: str = ""
+    message: str = ""
+
+
+class Runner:
+    """Runs flows of one installation. `report` gets progress after each page; `started` the engine, to stop it."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        report: Callable[[Progress], None] = lambda progress: None,
+        started: Callable[[Engine], None] = lambda engine: None,
+    ) -> None:
+        self._installation = installation
+        self._store = installation.store
+        self._report = report
+        self._started = started
+
+    def run(self, flow: str) -> Run:
+        """A new run of this flow, to its end. Raises NotFoundHere, RunInProgress."""
+        with self._store.writing() as stored:
+            run = stored.runs.start(flow)
+        return self._execute(run)
+
+    def resume(self, run_id: int) -> Run:
+        """Go on with a run that stopped, under the same id. Raises NotFoundHere, RunIsOver, RunInProgress."""
+        with self._store.reading() as stored:
+            run = stored.runs.get(run_id)
+        if run.status in OVER:
+            raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): start the flow again.")
+        return self._execute(run)
+
+    def _execute(self, run: Run) -> Run:
+        with self._store.locks.hold(run.id) as is_ours:
+            if not is_ours:
+                raise RunInProgress(f"Run {run.id} of flow {run.flow} is being worked on by another process.", run.id)
+            with self._store.writing() as stored:
+                claim = stored.runs.claim(run.id)
+            end = self._work(run.flow, claim)
+            with self._store.writing() as stored:
+                stored.runs.end(run.id, claim.fence, end.status, code=end.code, message=end.message)
+                return stored.runs.get(run.id)
+
+    def _work(self, flow_name: str, claim: Claim) -> _End:
+        try:
+            return _End(self._engine(flow_name, claim).run())
+        except NotAuthorized as error:
+            return _End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error))
+        except RemoteError as error:
+            return _End(RunStatus.FAILED, error.code, str(error))
+        except RunRefused as error:
+            return _End(RunStatus.FAILED, REFUSED, str(error))
+        except (SettingsError, FlowDefinitionError, UserError) as error:
+            return _End(RunStatus.FAILED, "cannot_run", str(error))
+        except Fenced:
+            raise
+        except Exception as error:  # noqa: BLE001 - the run's boundary: its row must say how it ended
+            return _End(RunStatus.FAILED, "defect", defect_sentence(error))
+
+    def _engine(self, flow_name: str, claim: Claim) -> Engine:
+        with self._store.reading() as stored:
+            flow = stored.flows.get(flow_name)
+        origin, destination = self._connectors(flow)
+        source = origin.source(flow.exports[0].resource, ReadOptions(values=flow.exports[0].values))
+        target = destination.target(flow.steps[0].resource, _write_options(flow))
+        engine = Engine(
+            flow,
+            source,
+            target,
+            self._store.journal(claim),
+            self._installation.clock,
+            width=max(origin.concurrency, destination.concurrency),
+            calls=lambda: _calls(origin, destination),
+            report=self._report,
+        )
+        self._started(engine)
+        return engine
+
+    def _connectors(self, flow: Flow) -> tuple[Connector, Connector]:
+        names = flow.exports[0].connection, flow.steps[0].connection
+        origin = self._installation.connector(names[0])
+        return origin, origin if names[0] == names[1] else self._installation.connector(names[1])
+
+
+def exit_code(run: Run) -> ExitCode:
+    """How a command that ran this run ends."""
+    if run.error_code == REFUSED:
+        return ExitCode.REFUSED
+    return _EXIT_CODES.get(run.status, ExitCode.FAILED)
+
+
+def _write_options(flow: Flow) -> WriteOptions:
+    step = flow.steps[0]
+    return WriteOptions(
+        operation=step.operation,
+        plaintext=step.plaintext,
+        adopt=step.adopt,
+        fields=tuple(rule.to for rule in step.mapping),
+    )
+
+
+def _calls(origin: Connector, destination: Connector) -> Counter[str]:
+    calls = Counter(origin.calls)
+    if destination is not origin:
+        calls.update(destination.calls)
+    return calls
+
+
+def cancel(installation: Installation, run_id: int) -> Run:
+    """Ask a run to stop after its page; a run that nobody works on is cancelled at once.
+
+    Raises NotFoundHere, RunIsOver.
+    """
+    store = installation.store
+    with store.writing() as stored:
+        run = stored.runs.get(run_id)
+        if run.status in OVER:
+            raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): there is nothing to cancel.")
+        stored.runs.request_cancel(run_id)
+    with store.locks.hold(run_id) as nobody_works_on_it:
+        if nobody_works_on_it and run.status is RunStatus.RUNNING:
+            with store.writing() as stored:
+                claim = stored.runs.claim(run_id)
+                stored.runs.end(run_id, claim.fence, RunStatus.CANCELLED)
+    with store.reading() as stored:
+        return stored.runs.get(run_id)

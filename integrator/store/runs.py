@@ -1,0 +1,219 @@
+"""Runs: started, claimed under a fence that only rises, ended by whoever holds the highest one.
+
+A process that was frozen or declared dead still has its old fence: nothing that it writes late counts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from flows.errors import Fenced
+from flows.model import Cursor, Progress, RunStatus
+from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
+from integrator.store.flows import Flows
+from integrator.store.tables import flows, outcomes, runs
+
+UNFINISHED: Final = (RunStatus.WAITING, RunStatus.RUNNING)
+OVER: Final = (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS)
+"""Nothing is left to do in such a run; every other one can go on where it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a flow. Times are Unix seconds."""
+
+    id: int
+    flow: str
+    flow_id: int
+    status: RunStatus
+    fence: int
+    attempt: int
+    cancel: bool
+    worker: str
+    progress: Progress
+    error_code: str
+    error_message: str
+    started_at: float | None
+    ended_at: float | None
+
+    def document(self) -> dict[str, Any]:
+        """As `runs show --json` prints it."""
+        document = {"run": self.id, "flow": self.flow, "status": self.status.value, **self.progress.document()}
+        document |= {"started": _iso(self.started_at), "ended": _iso(self.ended_at)}
+        if self.error_message:
+            document["error"] = {"code": self.error_code, "message": self.error_message}
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that is ours until somebody raises the fence again, and where it goes on (None: at the beginning)."""
+
+    run_id: int
+    flow_id: int
+    fence: int
+    cursor: Cursor | None
+
+
+class Runs:
+    """Runs over one connection; the transaction around it is its user's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(self, flow: str) -> Run:
+        """A new run of this flow, waiting to be claimed. Raises NotFoundHere; RunInProgress where one is not over."""
+        flow_id = Flows(self._connection).id_of(flow)
+        unfinished = select(runs.c.id).where(runs.c.flow_id == flow_id, runs.c.status.in_(UNFINISHED))
+        other = self._connection.scalar(unfinished.order_by(runs.c.id).limit(1))
+        if other is not None:
+            raise _in_progress(flow, other)
+        values = {"flow_id": flow_id, "status": RunStatus.WAITING.value}
+        made = self._connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one()
+        return self.get(made)
+
+    def claim(self, run_id: int, worker: str = "") -> Claim:
+        """Take the run over: its fence rises, so whoever had it before is fenced off.
+
+        The caller makes sure that the process that had it is gone. Raises NotFoundHere, RunIsOver, RunInProgress
+        where another run of the same flow is running.
+        """
+        run = self.get(run_id)
+        taken = update(runs).where(runs.c.id == run_id, runs.c.status.not_in(OVER)).values(_claimed(worker))
+        try:
+            row = self._connection.execute(taken.returning(runs.c.fence, runs.c.cursor)).one_or_none()
+        except IntegrityError as error:
+            raise _in_progress(run.flow, self._running(run.flow_id)) from error
+        if row is None:
+            raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): start the flow again.")
+        return Claim(run_id, run.flow_id, row.fence, json.loads(row.cursor) if row.cursor else None)
+
+    def end(
+        self,
+        run_id: int,
+        fence: int,
+        status: RunStatus,
+        *,
+        code: str = "",
+        message: str = "",
+        progress: Progress | None = None,
+    ) -> None:
+        """The run ends, or (status waiting) goes back in line. Raises Fenced where it is no longer ours."""
+        values: dict[str, Any] = {"status": status.value, "error_code": code, "error_message": message}
+        values["ended_at"] = None if status in UNFINISHED else time.time()
+        if progress is not None:
+            values["progress"] = progress_text(progress)
+        ours = (runs.c.id == run_id, runs.c.fence == fence, runs.c.status == RunStatus.RUNNING)
+        if self._connection.execute(update(runs).where(*ours).values(values)).rowcount != 1:
+            raise Fenced(f"run {run_id}")
+
+    def request_cancel(self, run_id: int) -> RunStatus:
+        """Ask a running run to stop after its page; one that waits is cancelled at once. Gives its status then."""
+        run = self.get(run_id)
+        if run.status is RunStatus.RUNNING:
+            self._connection.execute(update(runs).where(runs.c.id == run_id).values(cancel=True))
+        elif run.status is RunStatus.WAITING:
+            values = {"status": RunStatus.CANCELLED.value, "ended_at": time.time()}
+            self._connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+        return self.get(run_id).status
+
+    def get(self, run_id: int) -> Run:
+        """This run. Raises NotFoundHere."""
+        row = self._connection.execute(_select().where(runs.c.id == run_id)).one_or_none()
+        if row is None:
+            raise NotFoundHere(f"There is no run {run_id}: `integrator runs list` shows those that there are.")
+        return _run(row)
+
+    def newest(self, limit: int | None = None, flow: str | None = None) -> list[Run]:
+        """Runs, the newest first."""
+        query = _select().order_by(runs.c.id.desc()).limit(limit)
+        if flow is not None:
+            query = query.where(flows.c.name == flow)
+        return [_run(row) for row in self._connection.execute(query)]
+
+    def unfinished(self) -> list[Run]:
+        """Runs that wait or run, the oldest first: whose process is gone, only its lock can tell."""
+        query = _select().where(runs.c.status.in_(UNFINISHED)).order_by(runs.c.id)
+        return [_run(row) for row in self._connection.execute(query)]
+
+    def errors(self, run_id: int) -> list[dict[str, Any]]:
+        """What went wrong with single records, as `runs errors --json` prints it. Raises NotFoundHere."""
+        self.get(run_id)
+        columns = outcomes.c
+        query = select(columns.key, columns.line, columns.step, columns.code, columns.recovery, columns.message)
+        wrong = query.where(columns.run_id == run_id, columns.effect.in_(("failed", "conflicts")))
+        rows = self._connection.execute(wrong.order_by(columns.line, columns.key))
+        return [{**row._mapping, "line": row.line or None} for row in rows]
+
+    def _running(self, flow_id: int) -> int:
+        query = select(func.max(runs.c.id)).where(runs.c.flow_id == flow_id, runs.c.status == RunStatus.RUNNING)
+        found: int = self._connection.execute(query).scalar_one()
+        return found
+
+
+def progress_text(progress: Progress) -> str:
+    """Progress as it is stored."""
+    document = {"counts": progress.counts, "calls": progress.calls, "seconds": progress.seconds}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def progress_from(text: str) -> Progress:
+    """Progress as it was stored."""
+    stored = json.loads(text)
+    return Progress(Counter(stored.get("counts", {})), Counter(stored.get("calls", {})), stored.get("seconds", 0.0))
+
+
+def _select() -> Select[Any]:
+    return select(runs, flows.c.name.label("flow")).join(flows, runs.c.flow_id == flows.c.id)
+
+
+def _run(row: Any) -> Run:
+    return Run(
+        id=row.id,
+        flow=row.flow,
+        flow_id=row.flow_id,
+        status=RunStatus(row.status),
+        fence=row.fence,
+        attempt=row.attempt,
+        cancel=row.cancel,
+        worker=row.worker,
+        progress=progress_from(row.progress),
+        error_code=row.error_code,
+        error_message=row.error_message,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+def _claimed(worker: str) -> dict[str, Any]:
+    return {
+        "status": RunStatus.RUNNING.value,
+        "fence": runs.c.fence + 1,
+        "attempt": runs.c.attempt + 1,
+        "worker": worker,
+        "cancel": False,
+        "error_code": "",
+        "error_message": "",
+        "started_at": func.coalesce(runs.c.started_at, time.time()),
+        "ended_at": None,
+    }
+
+
+def _in_progress(flow: str, run_id: int) -> RunInProgress:
+    return RunInProgress(
+        f"Flow {flow} already has run {run_id}, which is not over: wait for it, `integrator runs cancel {run_id}`, "
+        f"or `integrator runs resume {run_id}` where its process is gone.",
+        run_id,
+    )
+
+
+def _iso(seconds: float | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

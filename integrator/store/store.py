@@ -1,0 +1,87 @@
+"""The store of one installation: opened once, used in transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection
+
+from integrator.config import Config
+from integrator.store.clouds import Clouds
+from integrator.store.connections import Connections
+from integrator.store.database import Database, open_database
+from integrator.store.flows import Flows
+from integrator.store.iclients import IClients
+from integrator.store.journal import DatabaseJournal
+from integrator.store.keys import KeysReport, any_sealed, keys_doctor, rotate
+from integrator.store.liveness import RunLocks
+from integrator.store.runs import Claim, Runs
+from integrator.store.sealed import Key, Seal
+
+
+class Transaction:
+    """Every repository over one transaction."""
+
+    def __init__(self, connection: Connection, seal: Seal) -> None:
+        self.clouds = Clouds(connection)
+        self.iclients = IClients(connection, seal)
+        self.connections = Connections(connection)
+        self.flows = Flows(connection)
+        self.runs = Runs(connection)
+
+
+class Store:
+    """What an installation remembers. Close it, or use it in a `with` block."""
+
+    def __init__(self, database: Database, config: Config) -> None:
+        self.database = database
+        self.seal = Seal(config.key_file, self._any_sealed)
+        self.locks = RunLocks(config.home)
+
+    @classmethod
+    def open(cls, config: Config) -> Store:
+        """The store of this installation, made where there is none. Raises StoreError."""
+        return cls(open_database(config.database_url), config)
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction that writes: all of it, or nothing when an exception leaves the block."""
+        with self.database.writing() as connection:
+            yield Transaction(connection, self.seal)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """One transaction that only reads."""
+        with self.database.reading() as connection:
+            yield Transaction(connection, self.seal)
+
+    def journal(self, claim: Claim) -> DatabaseJournal:
+        """The journal of a run that was claimed."""
+        return DatabaseJournal(self.database.engine, claim.run_id, claim.flow_id, claim.fence)
+
+    def keys_doctor(self) -> KeysReport:
+        """What is wrong with the keys."""
+        with self.database.reading() as connection:
+            return keys_doctor(connection, self.seal)
+
+    def rotate_keys(self) -> Key:
+        """Seal everything anew with a new key. Raises SealError where something does not open."""
+        with self.database.writing() as connection:
+            return rotate(connection, self.seal)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _any_sealed(self) -> bool:
+        with self.database.reading() as connection:
+            return any_sealed(connection)

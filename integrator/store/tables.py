@@ -1,0 +1,133 @@
+"""The tables. Rows are thin: columns that are searched, and one document written by the same schema as a file's."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+clouds = Table(
+    "clouds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+iclients = Table(
+    "iclients",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("provider", String(100), nullable=False),
+    Column("cloud", String(100), nullable=False, index=True),
+    Column("document", Text, nullable=False),
+    Column("credential", Text),
+    sqlite_autoincrement=True,
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("connector", String(100), nullable=False),
+    Column("iclient", String(100), index=True),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+flows = Table(
+    "flows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("scheduled", Boolean, nullable=False, server_default=false()),
+    Column("document", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("flow_id", ForeignKey("flows.id", ondelete="CASCADE"), nullable=False),
+    Column("due", Integer),
+    Column("status", String(30), nullable=False),
+    Column("fence", Integer, nullable=False, server_default="0"),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("cancel", Boolean, nullable=False, server_default=false()),
+    Column("worker", String(200), nullable=False, server_default=""),
+    Column("cursor", Text),
+    Column("progress", Text, nullable=False, server_default="{}"),
+    Column("error_code", String(100), nullable=False, server_default=""),
+    Column("error_message", Text, nullable=False, server_default=""),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    UniqueConstraint("flow_id", "due"),
+    Index(
+        "ix_runs_running_flow",
+        "flow_id",
+        unique=True,
+        sqlite_where=text("status = 'running'"),
+        postgresql_where=text("status = 'running'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("line", Integer, primary_key=True, server_default="0"),
+    Column("effect", String(20), nullable=False),
+    Column("step", Text, nullable=False, server_default=""),
+    Column("code", String(100), nullable=False, server_default=""),
+    Column("recovery", String(20), nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("flow_id", ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False, server_default=""),
+    Column("marker", Text, nullable=False, server_default=""),
+    Column("source_marker", Text, nullable=False, server_default=""),
+    Column("owned", Boolean, nullable=False, server_default=false()),
+    Column("intent", Text, nullable=False, server_default=""),
+    Index(None, "target", "key"),
+    sqlite_with_rowid=False,
+)
+
+SEALED: Final = ((iclients, "credential"),)
+"""Every column that holds sealed texts, with its table."""
