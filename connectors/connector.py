@@ -29,6 +29,7 @@ from connectors.model import (
 from connectors.throttle import Budget
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
+from iclients.retrying import Retrying
 from iclients.session import AuthorizedSession
 from iclients.transport import Transport
 
@@ -38,7 +39,7 @@ class Access:
     """What a connection is given to work with, made by the composition root.
 
     `session` gives tokens for a list of scopes; `budget` a shared budget by name; `fingerprint` a keyed digest, so
-    that equality can be remembered without a value; `folder` is where relative paths begin.
+    that equality can be remembered without a value; `folder` is where relative paths begin; `retrying` how patient it is.
     """
 
     clock: Clock
@@ -48,6 +49,7 @@ class Access:
     transport: Transport | None = None
     session: Callable[[Sequence[str]], AuthorizedSession] | None = None
     budget: Callable[[str, Mapping[str, int], float], Budget] | None = None
+    retrying: Retrying | None = None
 
 
 class Source:

@@ -86,11 +86,13 @@ class Descriptor:
 
 def load(package: str) -> Descriptor:
     """The descriptor of a connector's package."""
-    document = tomllib.loads(files(package).joinpath("descriptor.toml").read_text("utf-8"))
     try:
+        document = tomllib.loads(files(package).joinpath("descriptor.toml").read_text("utf-8"))
         loaded: Descriptor = _DescriptorSchema().load(document)
     except ValidationError as error:
         raise SettingsError(f"descriptor.toml of {package} is wrong: {error.messages}") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"descriptor.toml of {package} cannot be read: {error}") from error
     return loaded
 
 
@@ -105,12 +107,19 @@ def _check_setting(connection: Connection, setting: Setting) -> None:
         raise SettingsError(
             f"Connection {connection.name} has settings.{setting.name}, which api_type {connection.api_type} does not use."
         )
-    if not isinstance(value, _KINDS[setting.kind]):
+    if type(value) is not _KINDS[setting.kind]:  # True is an int to isinstance
         raise SettingsError(f"settings.{setting.name} of connection {connection.name} is not {setting.kind}.")
     if setting.pattern and not re.fullmatch(setting.pattern, str(value)):
         raise SettingsError(
             f"settings.{setting.name} of connection {connection.name} cannot be {value!r}: {setting.help}"
         )
+
+
+def _is_pattern(text: str) -> None:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValidationError(f"is not a regular expression: {error}") from error
 
 
 class _SettingSchema(Schema):
@@ -121,7 +130,7 @@ class _SettingSchema(Schema):
     api_types = fields.List(fields.Enum(ApiType, by_value=True))
     required = fields.Boolean()
     default = fields.Raw()
-    pattern = fields.String()
+    pattern = fields.String(validate=_is_pattern)
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> Setting:

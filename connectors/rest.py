@@ -21,7 +21,7 @@ from iclients.retrying import Retrying
 from iclients.session import AuthorizedSession
 from iclients.transport import Answer, Transport
 
-CALL_RETRYING: Final = Retrying(attempts=8, total_seconds=180.0, base_seconds=0.5, max_wait_seconds=30.0)
+CALL_RETRYING: Final = Retrying(attempts=8, total_seconds=180.0, base_seconds=0.5, max_wait_seconds=8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class RestClient:
         clock: Clock,
         is_allowed: Callable[[str], bool],
         explain: Callable[[Answer, Call], RemoteError],
-        retrying: Retrying = CALL_RETRYING,
+        retrying: Retrying | None = None,
     ) -> None:
         self._transport = transport
         self._session = session
@@ -57,7 +57,7 @@ class RestClient:
         self._clock = clock
         self._is_allowed = is_allowed
         self._explain = explain
-        self._retrying = retrying
+        self._retrying = retrying or CALL_RETRYING
         self._count_lock = threading.Lock()
         self.calls: Counter[str] = Counter()
 
@@ -67,6 +67,7 @@ class RestClient:
             raise HostNotAllowed(
                 f"{_origin(call.url)} is not a host of this connection's cloud profile: no token was sent to it."
             )
+        self._session.token()  # here, because asking for one is retried on its own: retries would multiply
         return self._retrying.call(lambda: self._attempt(call), self._clock, lambda error: _may_repeat(error, call))
 
     def _attempt(self, call: Call) -> Any:

@@ -17,6 +17,7 @@ from iclients.clock import Clock
 SHARE: Final = 0.99
 """How much of the published limit is used: the rest covers jitter on the way."""
 BURST_SECONDS: Final = 0.05
+"""How far behind the clock a slot may be; for short periods half of what SHARE leaves over."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 16.0
 SLOWEST: Final = 8.0
@@ -27,6 +28,7 @@ class Budget:
 
     def __init__(self, limits: Mapping[str, int], period_seconds: float, clock: Clock) -> None:
         self._costs = {kind: period_seconds / (calls * SHARE) for kind, calls in limits.items()}
+        self._burst_seconds = min(BURST_SECONDS, period_seconds * (1 - SHARE) / 2)
         self._clock = clock
         self._lock = threading.Lock()
         self._next = clock.monotonic()
@@ -38,7 +40,7 @@ class Budget:
         """Wait for the slot of one call of this class."""
         with self._lock:
             now = self._clock.monotonic()
-            slot = max(self._next, now - BURST_SECONDS)
+            slot = max(self._next, now - self._burst_seconds)
             self._next = slot + self._costs[kind] * self._slowdown
         if slot > now:
             self._clock.sleep(slot - now)

@@ -102,11 +102,19 @@ class Engine:
         self._report = report
         self._knows_key_early = not self._mapping.depends_on(target.key_field, source.unread)
         self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._patience = Patience()
+        self._patience_assessing, self._patience_writing = Patience(), Patience()
         self._fatal: BaseException | None = None
         self._stopping = False
+        self._has_begun = False
+        self._progress, self._before = Progress(), Progress()
+        self._started = clock.monotonic()
         self._pages: list[_PageUnderWay] = []
         self._seen: dict[str, int | None] = {}
+
+    @property
+    def progress(self) -> Progress | None:
+        """What the run has done by now; None while it has not begun."""
+        return self._progress if self._has_begun else None
 
     def stop(self) -> None:
         """End the run after the pages that are complete; it can be resumed."""
@@ -129,19 +137,21 @@ class Engine:
         except Stopped:
             return RunStatus.CANCELLED
         finally:
+            self._count_effort()
             self._source.close()
             self._target.close()
 
     def _begin(self) -> Cursor | None:
         cursor, progress = self._journal.start()
         self._started = self._clock.monotonic()
+        self._has_begun = True
+        self._progress, self._before = progress, progress.copy()
         known = self._journal.known(self._target.identity, [WHOLE]).get(WHOLE)
         if not self._target.begin(cursor.get("target") if cursor else None, known):
             self._journal.restart()
             cursor, progress = None, Progress(calls=progress.calls, seconds=progress.seconds)
             self._target.begin(None, known)
-        self._progress = progress
-        self._before = Progress(calls=progress.calls.copy(), seconds=progress.seconds)
+            self._progress = progress
         self._cursor: Cursor = cursor or {}
         if cursor and self._target.remembers:
             self._seen = dict.fromkeys(map(str.lower, self._journal.keys()))
@@ -205,7 +215,14 @@ class Engine:
                 Outcome(record.key, Effect.FAILED, record.line, "export", record.code, "skip", record.message)
             )
             return
-        if record.left_out or not self._where(record.fields):
+        try:
+            is_wanted = not record.left_out and self._where(record.fields)
+        except RecordError as error:
+            page.outcomes.append(
+                Outcome(record.key, Effect.FAILED, record.line, "export", error.code, error.recovery, str(error))
+            )
+            return
+        if not is_wanted:
             page.skipped += 1
             return
         item = _Item(record)
@@ -243,26 +260,26 @@ class Engine:
             item.known = known.get(item.key or "")
 
     def _prepare(self, item: _Item, page: _PageUnderWay) -> None:
-        self._guarded(item, self._assess)
+        self._guarded(item, self._assess, self._patience_assessing)
         if page.one_less():
             self._events.put(("assessed", page))
 
     def _write(self, item: _Item, page: _PageUnderWay) -> None:
-        self._guarded(item, self._carry_out)
+        self._guarded(item, self._carry_out, self._patience_writing)
         if page.one_less():
             self._events.put(("written", page))
 
-    def _guarded(self, item: _Item, act: Callable[[_Item], None]) -> None:
+    def _guarded(self, item: _Item, act: Callable[[_Item], None], patience: Patience) -> None:
         """Do it; a failure that concerns this record alone becomes its outcome."""
         if self._stopping:
             raise Stopped
         try:
             act(item)
-            self._patience.worked()
+            patience.worked()
         except RecordError as error:
             item.outcome = self._failed(item, error.code, error.recovery, str(error))
         except RemoteError as error:
-            if isinstance(error, NotAuthorized) or self._patience.is_over(error):
+            if isinstance(error, NotAuthorized) or patience.is_over(error):
                 raise
             item.outcome = self._failed(item, error.code, error.recovery, str(error))
 
@@ -379,7 +396,7 @@ class Engine:
 
 
 def _writes(item: _Item) -> bool:
-    return item.change is not None and item.change.writes and item.change.payload is not None
+    return item.change is not None and item.change.writes
 
 
 def _digest(flow: Flow) -> str:

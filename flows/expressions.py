@@ -58,7 +58,7 @@ def jmespath_expression(text: str) -> Expression:
     def evaluate(fields: Fields) -> Any:
         try:
             return compiled.search(fields, _OPTIONS)
-        except jmespath.exceptions.JMESPathError as error:
+        except _FAILURES as error:
             raise RecordError(
                 f"{text!r} does not work for this record: {type(error).__name__}.", code="expression"
             ) from None
@@ -97,9 +97,9 @@ def _guarding_secrets(text: str, names: frozenset[str], evaluate: Callable[[Fiel
         result = evaluate({name: revealed(value) for name, value in fields.items()})
         if isinstance(result, str):
             return Secret(result)
-        if isinstance(result, list | dict):
-            raise RecordError(f"{text!r} looks at a secret field: it must give a text.", code="expression")
-        return result
+        if result is None or isinstance(result, bool):
+            return result
+        raise RecordError(f"{text!r} looks at a secret field: it must give a text.", code="expression")
 
     return guarded
 
@@ -148,6 +148,8 @@ class _Functions(jmespath.functions.Functions):
         return time.time()
 
 
+_FAILURES: Final = (jmespath.exceptions.JMESPathError, TypeError, ValueError, ArithmeticError)
+"""What JMESPath raises for a record that does not suit an expression: not all of it is its own."""
 _OPTIONS: Final = jmespath.Options(custom_functions=_Functions())
 _JINJA: Final = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
 

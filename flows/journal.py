@@ -61,7 +61,7 @@ class JournalInMemory:
         self.cancel = False
 
     def start(self) -> tuple[Cursor | None, Progress]:
-        return self.cursor, self.progress
+        return self.cursor, self.progress.copy()
 
     def restart(self) -> None:
         self.outcomes.clear()

@@ -39,7 +39,7 @@ def check_cron(text: str) -> None:
         raise ValidationError("is not five fields: minute, hour, day of month, month, day of week")
     for part, (name, least, most, names) in zip(parts, _CRON, strict=True):
         if not all(_is_cron_part(piece, least, most, names) for piece in part.split(",")):
-            raise ValidationError(f"has a {name} that cron does not understand: {part}")
+            raise ValidationError(f"has {part} as its {name}, which cron does not understand")
 
 
 def check_timezone(text: str) -> None:

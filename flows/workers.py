@@ -13,7 +13,6 @@ from queue import SimpleQueue
 from typing import Final
 
 from connectors.model import Page
-from iclients.clock import Stopped
 
 Task = Callable[[], None]
 _GRACE_SECONDS: Final = 2.0
@@ -27,6 +26,7 @@ class Workers:
         self._failed = failed
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._closing = False
 
     def put(self, task: Task) -> None:
         """Have a task done by whoever is free. Called from one thread only."""
@@ -37,14 +37,15 @@ class Workers:
             thread.start()
 
     def close(self) -> None:
-        """Tell the threads to end when they are free; wait a moment for those that are."""
+        """Begin no other task, and tell the threads to end when they are free; wait a moment for them."""
+        self._closing = True
         for _ in self._threads:
             self._tasks.put(None)
         for thread in self._threads:
             thread.join(_GRACE_SECONDS / len(self._threads))
 
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
+        while (task := self._tasks.get()) is not None and not self._closing:
             try:
                 task()
             except BaseException as error:  # noqa: BLE001 - the thread's boundary: the run decides what follows
@@ -93,8 +94,6 @@ class Lister:
                 if not self._has_room(len(page.records)):
                     return
             self._ended(None)
-        except Stopped:
-            return
         except BaseException as error:  # noqa: BLE001 - the thread's boundary: the run decides what follows
             self._ended(error)
 

@@ -6,12 +6,15 @@ A token leaves only for a host that its cloud profile names. Source of the built
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+_LABEL: Final = re.compile(r"[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,18 @@ BUILT_IN: Final[Mapping[str, CloudProfile]] = MappingProxyType(
 
 
 def _matches(url: str, pattern: str) -> bool:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or parts.username is not None or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, port = _host_and_port(parts)
+        wanted_host, wanted_port = _host_and_port(urlsplit(f"//{pattern}"))
+    except ValueError:  # a port or an IPv6 address that is none
         return False
-    host, _, port = pattern.lower().partition(":")
-    if (parts.port or 443) != int(port or 443):
+    if parts.scheme != "https" or parts.username is not None or port != wanted_port:
         return False
-    if host.startswith("*."):
-        label = parts.hostname.removesuffix(host[1:])
-        return label != parts.hostname and bool(label) and "." not in label
-    return parts.hostname == host
+    if wanted_host.startswith("*."):
+        return host.endswith(wanted_host[1:]) and _LABEL.fullmatch(host.removesuffix(wanted_host[1:])) is not None
+    return bool(host) and host == wanted_host
+
+
+def _host_and_port(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", 443 if parts.port is None else parts.port

@@ -45,6 +45,8 @@ class RemoteError(Exception):
         self.code = code or self.code
         self.recovery = recovery or self.recovery
         self.retry_after_seconds = retry_after_seconds
+        self.was_retried = False
+        """Set when somebody has asked again as often as it made sense: nobody further up does so once more."""
 
 
 class TransportError(RemoteError):

@@ -7,9 +7,12 @@ is read by our own schema. Sources: RFC 6749 §4.4, §5.1, §5.2.
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from typing import Any, Final, NoReturn
+from base64 import b64encode
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
 
 import requests
 from authlib.integrations.requests_client import OAuth2Session
@@ -34,12 +37,16 @@ from iclients.schemas import ErrorAnswer, TokenAnswer
 from iclients.secret import MASK, Secret
 from iclients.transport import Answer, Transport
 
-TOKEN_RETRYING: Final = Retrying(attempts=8, total_seconds=120.0, base_seconds=1.0)
+TOKEN_RETRYING: Final = Retrying(attempts=8, total_seconds=120.0, base_seconds=0.5, max_wait_seconds=4.0)
 TOKEN_DEADLINE_SECONDS: Final = 30.0
+TOKEN_ANSWER_BYTES: Final = 1024 * 1024
 DEFAULT_LIFETIME_SECONDS: Final = 300.0
 AHEAD_SECONDS: Final = 300.0
 """A token is replaced this long before it ends, as Microsoft's SDKs do; a short-lived one after 4/5 of its life."""
 SENTENCE_LIMIT: Final = 300
+
+_PASSING: Final = frozenset({"server_error", "temporarily_unavailable"})
+"""Errors that say nothing against us (RFC 6749 §4.1.2.1; seen at token endpoints too)."""
 
 _TOKEN_ANSWER = TokenAnswer()
 _ERROR_ANSWER = ErrorAnswer()
@@ -52,6 +59,7 @@ def client_credentials(
     scopes: tuple[str, ...],
     transport: Transport,
     clock: Clock,
+    retrying: Retrying = TOKEN_RETRYING,
 ) -> Token:
     """A token for the app itself (RFC 6749 §4.4). Asking twice does no harm, so lost answers are asked again.
 
@@ -66,12 +74,15 @@ def client_credentials(
     endpoint = provider.token_endpoint(iclient, cloud)
     session = _session(iclient, provider, transport)
 
+    gives_up_at = clock.monotonic() + TOKEN_RETRYING.total_seconds
+
     def ask() -> Token:
         asked_at = clock.now()
-        answer = _post(session, endpoint, scopes, provider.token_parameters(iclient))
+        seconds = min(TOKEN_DEADLINE_SECONDS, gives_up_at - clock.monotonic())
+        answer = _post(session, endpoint, scopes, provider.token_parameters(iclient), seconds)
         return _token(answer, asked_at, scopes, iclient, provider)
 
-    return TOKEN_RETRYING.call(ask, clock, lambda error: error.recovery is Recovery.RETRY)
+    return retrying.call(ask, clock, lambda error: error.recovery is Recovery.RETRY)
 
 
 def _session(iclient: IClient, provider: Provider, transport: Transport) -> OAuth2Session:
@@ -83,30 +94,30 @@ def _session(iclient: IClient, provider: Provider, transport: Transport) -> OAut
     )
     session.trust_env = False
     session.mount("https://", _TransportAdapter(transport))
-    session.register_compliance_hook("access_token_response", _stop)
     return session
 
 
-def _post(session: OAuth2Session, endpoint: str, scopes: tuple[str, ...], extra: dict[str, Any]) -> Answer:
+def _post(
+    session: OAuth2Session, endpoint: str, scopes: tuple[str, ...], extra: dict[str, Any], seconds: float
+) -> Answer:
+    scope = " ".join(scopes)
     try:
-        session.fetch_token(
-            endpoint, grant_type="client_credentials", scope=" ".join(scopes), allow_redirects=False, **extra
-        )
+        session.fetch_token(endpoint, grant_type="client_credentials", scope=scope, timeout=seconds, **extra)
     except _Answered as answered:
         return answered.answer
-    raise AssertionError("the hook ends every token request")
+    except requests.RequestException as error:
+        raise NotSent(
+            f"{endpoint} is not an address that can be asked for tokens.", code="not_https", recovery=Recovery.ABORT
+        ) from error
+    raise AssertionError("the adapter ends every token request")
 
 
 class _Answered(Exception):
-    """Ends Authlib's part once the answer is there."""
+    """Ends Authlib's and requests' part once the answer is there: neither looks at it."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
         self.answer = answer
-
-
-def _stop(response: requests.Response) -> NoReturn:
-    raise _Answered(response.answer)  # type: ignore[attr-defined]
 
 
 class _TransportAdapter(BaseAdapter):
@@ -116,20 +127,22 @@ class _TransportAdapter(BaseAdapter):
         super().__init__()
         self._transport = transport
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(  # type: ignore[override]  # our own session calls it: with a number of seconds, and by keyword
+        self, request: requests.PreparedRequest, *, timeout: float, **kwargs: Any
+    ) -> requests.Response:
+        """Raises _Answered with what came back."""
         body = request.body.encode() if isinstance(request.body, str) else request.body
         headers = {name: _text(value) for name, value in request.headers.items() if name.lower() not in _OURS}
-        answer = self._transport.exchange(
-            request.method or "POST", request.url or "", headers, body, deadline_seconds=TOKEN_DEADLINE_SECONDS
+        raise _Answered(
+            self._transport.exchange(
+                request.method or "POST",
+                request.url or "",
+                headers,
+                body,
+                deadline_seconds=timeout,
+                max_answer_bytes=TOKEN_ANSWER_BYTES,
+            )
         )
-        response = requests.Response()
-        response.status_code = answer.status
-        response.headers.update(answer.headers)
-        response._content = answer.body
-        response.answer = answer  # type: ignore[attr-defined]  # carried past Authlib untouched
-        response.request = request
-        response.url = request.url or ""
-        return response
 
     def close(self) -> None:
         """Nothing is ours to close: the transport is shared."""
@@ -144,7 +157,7 @@ def _text(value: str | bytes) -> str:
 
 def _token(answer: Answer, asked_at: float, scopes: tuple[str, ...], iclient: IClient, provider: Provider) -> Token:
     document = _json_object(answer.body)
-    if "error" in document or answer.status >= 400 or not document:
+    if "error" in document or answer.status >= 300 or not document:
         raise _failure(answer, document, iclient, provider)
     try:
         loaded = _TOKEN_ANSWER.load(document)
@@ -166,24 +179,30 @@ def _token(answer: Answer, asked_at: float, scopes: tuple[str, ...], iclient: IC
 
 def _failure(answer: Answer, document: dict[str, Any], iclient: IClient, provider: Provider) -> RemoteError:
     if answer.status in (429, 503):
-        return TransportError(
-            f"The provider of iClient {iclient.name} is busy (HTTP {answer.status}): try again later.",
-            code="provider_busy",
-            retry_after_seconds=answer.retry_after_seconds,
-        )
+        return _busy(answer, iclient)
     try:
         loaded = _ERROR_ANSWER.load(document)
     except ValidationError:
         return _unreadable(answer, iclient)
+    if loaded["error"] in _PASSING:
+        return _busy(answer, iclient)
     return provider.explain(
         Refusal(
             status=answer.status,
             error=_clean(loaded["error"], iclient),
-            description=_clean(loaded["error_description"], iclient),
-            codes=tuple(loaded["error_codes"]),
-            correlation_id=loaded["correlation_id"],
+            description=_clean(loaded["error_description"] or "", iclient),
+            codes=tuple(loaded["error_codes"] or ()),
+            correlation_id=_clean(loaded["correlation_id"] or "", iclient),
         ),
         iclient,
+    )
+
+
+def _busy(answer: Answer, iclient: IClient) -> TransportError:
+    return TransportError(
+        f"The provider of iClient {iclient.name} is busy (HTTP {answer.status}): try again later.",
+        code="provider_busy",
+        retry_after_seconds=answer.retry_after_seconds,
     )
 
 
@@ -209,6 +228,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
 def _clean(text: str, iclient: IClient) -> str:
     """The server's words, without our secret, control characters, markup or endless length."""
     if iclient.credential and iclient.credential.value:
-        text = text.replace(iclient.credential.value.reveal(), MASK)
+        for form in _echoes(iclient.client_id, iclient.credential.value.reveal()):
+            text = text.replace(form, MASK)
     text = re.split(r"\s*Trace ID:", text, maxsplit=1)[0]
-    return re.sub(r"[\x00-\x1f\x7f<>]+", " ", text).strip()[:SENTENCE_LIMIT]
+    shown = "".join(character if character.isprintable() and character not in "<>" else " " for character in text)
+    return " ".join(shown.split())[:SENTENCE_LIMIT]
+
+
+def _echoes(client_id: str, secret: str) -> list[str]:
+    """How a secret that was sent may come back: as it is, encoded for a form, a page, JSON or Basic; longest first."""
+    encoded = {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]}
+    basic = {f"{client_id}:{secret}", f"{quote_plus(client_id)}:{quote_plus(secret)}"}
+    return sorted(encoded | {b64encode(pair.encode()).decode() for pair in basic}, key=len, reverse=True)

@@ -9,17 +9,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from iclients.clock import Clock
 from iclients.errors import Recovery, RemoteError
 
 T = TypeVar("T")
 
+JITTER: Final = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """At most `attempts` tries within `total_seconds`, the first wait `base_seconds`, no wait over `max_wait_seconds`."""
+    """At most `attempts` tries within `total_seconds`, the first wait `base_seconds`, no wait of our own over
+    `max_wait_seconds`."""
 
     attempts: int = 6
     total_seconds: float = 120.0
@@ -30,8 +33,8 @@ class Retrying:
         """How long to wait after the `tries`th failure."""
         if error.retry_after_seconds is not None:
             return error.retry_after_seconds
-        wait = min(self.max_wait_seconds, self.base_seconds * 2.0 ** (tries - 1))
-        return float(wait) * (1 + random.random() / 4)  # noqa: S311 - jitter is no secret
+        wait = min(self.max_wait_seconds / (1 + JITTER), self.base_seconds * 2.0 ** (tries - 1))
+        return wait * (1 + JITTER * random.random())  # noqa: S311 - jitter is no secret
 
     def call(
         self, attempt: Callable[[], T], clock: Clock, may_repeat: Callable[[RemoteError], bool] | None = None
@@ -47,6 +50,11 @@ class Retrying:
                 wait = self.wait_seconds(tries, error)
                 spent = clock.monotonic() - started
                 allowed = may_repeat(error) if may_repeat else error.recovery is Recovery.RETRY
-                if not allowed or tries >= self.attempts or spent + wait > self.total_seconds:
+                if error.was_retried or not allowed or tries >= self.attempts or spent + wait > self.total_seconds:
+                    error.was_retried = True
                     raise
                 clock.sleep(wait)
+
+
+IMPATIENT: Final = Retrying(attempts=2, total_seconds=10.0, base_seconds=0.5)
+"""For a person who waits for the answer."""

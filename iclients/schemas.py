@@ -4,6 +4,7 @@ and clouds are written in documents. The fields that documents of every floor sh
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -24,7 +25,7 @@ from iclients.clouds import CloudProfile
 from iclients.model import ClientSecret, IClient
 from iclients.secret import Secret
 
-_PRINTABLE = validate.Regexp(r"^[\x21-\x7e]+$", error="has characters that a header cannot carry")
+_PRINTABLE = validate.Regexp(r"[\x21-\x7e]+\Z", error="has characters that a header cannot carry")
 
 
 class _Seconds(fields.Field[float]):
@@ -32,9 +33,12 @@ class _Seconds(fields.Field[float]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
         try:
-            return float(value)
-        except (TypeError, ValueError) as error:
+            seconds = float(value)
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValidationError("is not a number of seconds") from error
+        if not 0 <= seconds < math.inf:
+            raise ValidationError("is not a number of seconds")
+        return seconds
 
 
 class TokenAnswer(Schema):
@@ -62,10 +66,10 @@ class ErrorAnswer(Schema):
         unknown = EXCLUDE
 
     error = fields.String(required=True)
-    error_description = fields.String(load_default="")
-    error_codes = fields.List(fields.Integer(), load_default=list)
-    suberror = fields.String(load_default="")
-    correlation_id = fields.String(load_default="")
+    error_description = fields.String(allow_none=True, load_default=None)
+    error_codes = fields.List(fields.Integer(), allow_none=True, load_default=None)
+    suberror = fields.String(allow_none=True, load_default=None)
+    correlation_id = fields.String(allow_none=True, load_default=None)
 
 
 NAME: Final = validate.Regexp(

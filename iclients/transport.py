@@ -8,6 +8,7 @@ Source: RFC 9112.
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import ssl
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,10 +25,15 @@ from urllib.parse import urlsplit
 import certifi
 import httptools
 
-from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSent
+from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSent, Recovery
 
 CHUNK_BYTES: Final = 65_536
 IDLE_SECONDS: Final = 60.0
+RETRY_AFTER_DIGITS: Final = 9
+"""A longer number is nonsense, and more than a wait can be told."""
+
+_HEADER_TEXT: Final = re.compile(r"[\t\x20-\x7e]*")
+_ADDRESS_TEXT: Final = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Answer:
     def retry_after_seconds(self) -> float | None:
         """`Retry-After` in seconds, where it is a number (RFC 9110 §10.2.3)."""
         text = self.headers.get("retry-after", "")
-        return float(text) if text.isascii() and text.isdigit() else None
+        return float(text) if re.fullmatch(rf"[0-9]{{1,{RETRY_AFTER_DIGITS}}}", text) else None
 
 
 class Transport:
@@ -75,20 +82,16 @@ class Transport:
         body: bytes | None = None,
         *,
         deadline_seconds: float | None = None,
+        max_answer_bytes: int | None = None,
     ) -> Answer:
         """One request and its whole answer."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname:
-            raise NotSent(f"{parts.scheme}://{parts.netloc} is not an https address.", code="not_https")
-        where = (parts.hostname, parts.port or 443)
-        deadline = time.monotonic() + (deadline_seconds or self._deadline_seconds)
-        target = parts.path or "/"
-        if parts.query:
-            target = f"{target}?{parts.query}"
-        request = _request_bytes(method, target, parts.netloc, headers, body)
+        where, target, host = _address(url)
+        deadline = time.monotonic() + (self._deadline_seconds if deadline_seconds is None else deadline_seconds)
+        request = _request_bytes(method, target, host, headers, body)
         connection = self._take(where) or self._connect(where, deadline)
         try:
-            answer, reusable = self._converse(connection, request, where[0], deadline)
+            parser = _AnswerParser(max_answer_bytes or self._max_answer_bytes)
+            answer, reusable = _converse(connection, parser, request, where[0], deadline)
         except BaseException:
             connection.close()
             raise
@@ -100,9 +103,10 @@ class Transport:
 
     def close(self) -> None:
         """Close what is idle. The transport can be used again."""
-        for idle in self._idle.values():
-            while idle:
-                idle.pop()[1].close()
+        for idle in list(self._idle.values()):
+            with suppress(IndexError):
+                while True:
+                    idle.pop()[1].close()
 
     def _take(self, where: tuple[str, int]) -> ssl.SSLSocket | None:
         idle = self._idle.get(where)
@@ -118,26 +122,37 @@ class Transport:
 
     def _connect(self, where: tuple[str, int], deadline: float) -> ssl.SSLSocket:
         host, port = where
+        context = self._context()
         seconds = max(0.001, min(self._connect_seconds, deadline - time.monotonic()))
+        handshake_deadline = time.monotonic() + seconds
         try:
             plain = socket.create_connection(where, timeout=seconds)
-        except socket.gaierror as error:
-            raise NotSent(f"The host {host} has no address: check the name.", code="host_not_found") from error
+        except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a label that no name may have
+            raise NotSent(
+                f"The host {host} has no address: check its name, and this machine's DNS.", code="host_not_found"
+            ) from error
         except TimeoutError as error:
-            raise NotSent(f"{host}:{port} did not answer within {seconds:.0f} s.", code="connect_timeout") from error
+            raise NotSent(
+                f"{host}:{port} did not answer within {seconds:.0f} s: check the address and the firewalls on the way.",
+                code="connect_timeout",
+            ) from error
         except OSError as error:
-            raise NotSent(f"{host}:{port} cannot be reached ({error.strerror or error}).") from error
+            raise NotSent(
+                f"{host}:{port} cannot be reached ({error.strerror or error}): check the address, and that it is running."
+            ) from error
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return self._context().wrap_socket(plain, server_hostname=host)
+            plain.settimeout(max(0.001, handshake_deadline - time.monotonic()))
+            return context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
         except ssl.SSLCertVerificationError as error:
             plain.close()
             raise NotSent(
                 f"The certificate of {host}:{port} is not trusted ({error.verify_message}): "
                 "name its CA as ca_file, or check the address.",
                 code="certificate_not_trusted",
+                recovery=Recovery.ABORT,
             ) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that no certificate can have
             plain.close()
             raise NotSent(f"{host}:{port} ended the TLS handshake ({error}).", code="tls_failed") from error
 
@@ -146,24 +161,6 @@ class Transport:
             if self._tls is None:
                 self._tls = _client_context(self._ca_file)
             return self._tls
-
-    def _converse(self, connection: ssl.SSLSocket, request: bytes, host: str, deadline: float) -> tuple[Answer, bool]:
-        answer = _AnswerParser(self._max_answer_bytes)
-        try:
-            connection.settimeout(max(0.001, deadline - time.monotonic()))
-            connection.sendall(request)
-            while not answer.complete:
-                connection.settimeout(_remaining(deadline, host))
-                data = connection.recv(CHUNK_BYTES)
-                if not data:
-                    answer.end_of_stream(host)
-                    break
-                answer.feed(data, host)
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"{host} did not answer in time.") from error
-        except OSError as error:
-            raise AnswerLost(f"The connection to {host} broke before the answer was whole.") from error
-        return answer.result(), answer.reusable
 
 
 class _AnswerParser:
@@ -177,17 +174,22 @@ class _AnswerParser:
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._headers_done = False
+        self._is_beyond = False
         self._status = 0
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes, host: str) -> None:
         self._received += len(data)
         if self._received > self._max_bytes:
-            raise MalformedAnswer(f"{host} sent more than {self._max_bytes} bytes.", code="answer_too_large")
+            raise MalformedAnswer(
+                f"{host} sent more than {self._max_bytes} bytes.", code="answer_too_large", recovery=Recovery.ABORT
+            )
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise MalformedAnswer(f"{host} sent something that is not HTTP.") from error
+        if self._is_beyond:
+            raise MalformedAnswer(f"{host} sent more than one answer to one request.")
 
     def end_of_stream(self, host: str) -> None:
         """The server closed: right only for an answer whose end is the end of the stream (RFC 9112 §6.3)."""
@@ -198,6 +200,9 @@ class _AnswerParser:
 
     def result(self) -> Answer:
         return Answer(self._status, self._headers, b"".join(self._body))
+
+    def on_message_begin(self) -> None:
+        self._is_beyond = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
@@ -217,21 +222,64 @@ class _AnswerParser:
         self.reusable = bool(self._parser.should_keep_alive())
 
 
+def _address(url: str) -> tuple[tuple[str, int], str, str]:
+    """Host and port, the request's target, and what its Host header says. Raises NotSent for no plain https address."""
+    if not _ADDRESS_TEXT.fullmatch(url):
+        raise _bad_text()
+    try:
+        parts = urlsplit(url)
+        port = 443 if parts.port is None else parts.port
+    except ValueError as error:
+        raise NotSent("The address is not one.", code="not_https", recovery=Recovery.ABORT) from error
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None or not port:
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        raise NotSent(f"{shown} is not an https address.", code="not_https", recovery=Recovery.ABORT)
+    target = parts.path or "/"
+    return (parts.hostname, port), f"{target}?{parts.query}" if parts.query else target, parts.netloc
+
+
+def _converse(
+    connection: ssl.SSLSocket, answer: _AnswerParser, request: bytes, host: str, deadline: float
+) -> tuple[Answer, bool]:
+    unsent = memoryview(request)
+    try:
+        while unsent:
+            connection.settimeout(_remaining(deadline, host))
+            unsent = unsent[connection.send(unsent) :]
+        while not answer.complete:
+            connection.settimeout(_remaining(deadline, host))
+            data = connection.recv(CHUNK_BYTES)
+            if not data:
+                answer.end_of_stream(host)
+                break
+            answer.feed(data, host)
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"{host} did not answer in time: it is slow or stuck; try again later.") from error
+    except OSError as error:
+        raise AnswerLost(f"The connection to {host} broke before the answer was whole.") from error
+    return answer.result(), answer.reusable
+
+
 def _request_bytes(method: str, target: str, host: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if body is not None or method not in ("GET", "HEAD"):
         lines.append(f"Content-Length: {len(body or b'')}")
-    text = "\r\n".join(lines)
-    if not text.isascii() or text.count("\n") != len(lines) - 1 or " " in target:
-        raise NotSent("The request has a character that HTTP does not allow.", code="bad_request_text")
-    return text.encode("ascii") + b"\r\n\r\n" + (body or b"")
+    if not all(map(_HEADER_TEXT.fullmatch, lines)):
+        raise _bad_text()
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + (body or b"")
+
+
+def _bad_text() -> NotSent:
+    return NotSent(
+        "The request has a character that HTTP does not allow.", code="bad_request_text", recovery=Recovery.ABORT
+    )
 
 
 def _remaining(deadline: float, host: str) -> float:
     seconds = deadline - time.monotonic()
     if seconds <= 0:
-        raise DeadlineExceeded(f"{host} did not answer in time.")
+        raise DeadlineExceeded(f"{host} did not answer in time: it is slow or stuck; try again later.")
     return seconds
 
 
@@ -247,7 +295,9 @@ def _client_context(ca_file: Path | None) -> ssl.SSLContext:
         try:
             return ssl.create_default_context(cafile=str(ca_file))
         except (OSError, ssl.SSLError) as error:
-            raise NotSent(f"The CA file {ca_file} cannot be read: {error}.", code="ca_file") from error
+            raise NotSent(
+                f"The CA file {ca_file} cannot be read: {error}.", code="ca_file", recovery=Recovery.ABORT
+            ) from error
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

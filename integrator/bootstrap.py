@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from connectors import registry as connectors
 from connectors.connector import Access, Connector
@@ -19,20 +19,29 @@ from connectors.throttle import Budget
 from iclients import registry as providers
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN, CloudProfile
-from iclients.grants import client_credentials
+from iclients.grants import TOKEN_RETRYING, client_credentials
 from iclients.model import IClient, Token
+from iclients.retrying import IMPATIENT
 from iclients.session import AuthorizedSession
 from iclients.tokens import TokensInMemory
 from iclients.transport import Transport
 from integrator.config import Config
 from integrator.store.store import Store, Transaction
 
+DEADLINE_SECONDS: Final = 30.0
+WAITED_FOR_SECONDS: Final = 10.0
+
 
 class Installation:
-    """One installation, opened. Close it, or use it in a `with` block."""
+    """One installation, opened. Close it, or use it in a `with` block.
 
-    def __init__(self, config: Config) -> None:
+    With `waited_for`, somebody waits for the answer: calls give up early.
+    """
+
+    def __init__(self, config: Config, *, waited_for: bool = False) -> None:
         self.config = config
+        self._retrying = IMPATIENT if waited_for else None
+        self._deadline_seconds = WAITED_FOR_SECONDS if waited_for else DEADLINE_SECONDS
         self.store = Store.open(config)
         self.clock = SystemClock()
         self._tokens = TokensInMemory()
@@ -73,19 +82,24 @@ class Installation:
             transport=transport,
             session=session,
             budget=self._budget,
+            retrying=self._retrying,
         )
 
     def _transport(self, cloud: CloudProfile) -> Transport:
         with self._lock:
-            return self._transports.setdefault(cloud.ca_file, Transport(cloud.ca_file))
+            if cloud.ca_file not in self._transports:
+                transport = Transport(cloud.ca_file, deadline_seconds=self._deadline_seconds)
+                self._transports[cloud.ca_file] = transport
+            return self._transports[cloud.ca_file]
 
     def _session(
         self, iclient: IClient, cloud: CloudProfile, transport: Transport, scopes: Sequence[str]
     ) -> AuthorizedSession:
         provider = providers.provider(iclient.provider)
+        retrying = self._retrying or TOKEN_RETRYING
 
         def acquire(old: Token | None) -> Token:
-            return client_credentials(iclient, provider, cloud, tuple(scopes), transport, self.clock)
+            return client_credentials(iclient, provider, cloud, tuple(scopes), transport, self.clock, retrying)
 
         return AuthorizedSession((iclient.name, tuple(scopes)), acquire, self._tokens, self.clock)
 

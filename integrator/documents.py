@@ -31,6 +31,7 @@ _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+][0-9]{1,3})?", re.ASCII)
+_BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -94,8 +95,8 @@ def dumped(store: Store) -> dict[str, Any]:
 
 def text(document: Mapping[str, Any]) -> str:
     """A document as YAML that `read` reads back the same."""
-    dumped: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=120)
-    return dumped
+    written: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return written
 
 
 def read(name: str, content: bytes) -> Tree:
@@ -197,6 +198,18 @@ class _Reading:
 def _line(event: Any) -> int:
     line: int = event.start_mark.line
     return line + 1
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts whose line breaks PyYAML would fold into spaces otherwise."""
+
+
+def _represented(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represented)
 
 
 def _scalar(text: str) -> Any:

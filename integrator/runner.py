@@ -77,12 +77,16 @@ class Runner:
                 claim = stored.runs.claim(run.id)
             end = self._work(run.flow, claim)
             with self._store.writing() as stored:
-                stored.runs.end(run.id, claim.fence, end.status, code=end.code, message=end.message)
+                progress = self._engine.progress if self._engine else None
+                stored.runs.end(run.id, claim.fence, end.status, code=end.code, message=end.message, progress=progress)
                 return stored.runs.get(run.id)
 
     def _work(self, flow_name: str, claim: Claim) -> _End:
+        self._engine: Engine | None = None
         try:
-            return _End(self._engine(flow_name, claim).run())
+            self._engine = self._make_engine(flow_name, claim)
+            self._started(self._engine)
+            return _End(self._engine.run())
         except NotAuthorized as error:
             return _End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error))
         except RemoteError as error:
@@ -96,13 +100,13 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the run's boundary: its row must say how it ended
             return _End(RunStatus.FAILED, "defect", defect_sentence(error))
 
-    def _engine(self, flow_name: str, claim: Claim) -> Engine:
+    def _make_engine(self, flow_name: str, claim: Claim) -> Engine:
         with self._store.reading() as stored:
             flow = stored.flows.get(flow_name)
         origin, destination = self._connectors(flow)
         source = origin.source(flow.exports[0].resource, ReadOptions(values=flow.exports[0].values))
         target = destination.target(flow.steps[0].resource, _write_options(flow))
-        engine = Engine(
+        return Engine(
             flow,
             source,
             target,
@@ -112,8 +116,6 @@ class Runner:
             calls=lambda: _calls(origin, destination),
             report=self._report,
         )
-        self._started(engine)
-        return engine
 
     def _connectors(self, flow: Flow) -> tuple[Connector, Connector]:
         names = flow.exports[0].connection, flow.steps[0].connection

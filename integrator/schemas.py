@@ -99,9 +99,8 @@ def _inner(field: Any) -> Any:
 
 
 def _first(messages: Any) -> tuple[Where, str]:
-    """An unknown key explains a missing one, so it is told first."""
-    found = list(_flat(messages, ()))
-    return next((one for one in found if one[1] == _UNKNOWN), found[0])
+    """An unknown key often explains a missing one: so unknown ones are told first, missing ones last."""
+    return min(_flat(messages, ()), key=lambda found: (found[1] != _UNKNOWN, found[1] == _MISSING))
 
 
 def _flat(messages: Any, path: Where) -> Iterator[tuple[Where, str]]:

@@ -80,6 +80,7 @@ class AzureKeyVault(Connector):
             clock=access.clock,
             is_allowed=cloud.allows_vault if self._is_data else cloud.allows_arm,
             explain=partial(explain, vault=where),
+            retrying=access.retrying,
         )
 
     def _budget(self, where: str) -> Budget:

@@ -19,6 +19,8 @@ _ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "list": "Key Vault Secrets User",
         "get": "Key Vault Secrets User",
+        "versions": "Key Vault Secrets User",
+        "deleted": "Key Vault Secrets User",
     }
 )
 _WRITING_ROLE: Final = "Key Vault Secrets Officer"
@@ -28,9 +30,9 @@ _PERMISSIONS: Final[Mapping[str, str]] = MappingProxyType(
 
 _SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "ForbiddenByRbac": "The app of this connection may not {kind} secrets in {vault}: give it the role {role} on the "
+        "ForbiddenByRbac": "The app of this connection may not {verb} secrets in {vault}: give it the role {role} on the "
         "vault. A role that was just given can take ten minutes.",
-        "AccessDenied": "The access policy of {vault} does not let the app of this connection {kind} secrets: add the "
+        "AccessDenied": "The access policy of {vault} does not let the app of this connection {verb} secrets: add the "
         "secret permission {permission}.",
         "ForbiddenByFirewall": "The firewall of {vault} does not let this machine in: add its address under Networking.",
         "ForbiddenByConnection": "{vault} takes no calls from the public network: use its private endpoint.",
@@ -60,12 +62,13 @@ def explain(answer: Answer, call: Call, vault: str) -> RemoteError:
     sentence = _SENTENCES.get(word)
     if sentence is None:
         return kind(_unknown(answer, call, vault, code, message))
+    permission = _PERMISSIONS.get(call.kind, call.kind)
     filled = sentence.format(
         vault=vault,
-        kind=call.kind,
+        verb=permission,
         name=_secret_name(call.url),
         role=_ROLES.get(call.kind, _WRITING_ROLE),
-        permission=_PERMISSIONS.get(call.kind, call.kind).capitalize(),
+        permission=permission.capitalize(),
     )
     return kind(filled, code=_CODES.get(word))
 
@@ -82,7 +85,8 @@ def _parsed(answer: Answer) -> tuple[str, str, str]:
     except (ValueError, RecursionError):
         return "", "", ""
     error = _part(document, "error")
-    return str(error.get("code", "")), str(_part(error, "innererror").get("code", "")), str(error.get("message", ""))
+    inner = _part(error, "innererror")
+    return str(error.get("code") or ""), str(inner.get("code") or ""), str(error.get("message") or "")
 
 
 def _part(document: Any, name: str) -> Mapping[str, Any]:

@@ -38,7 +38,10 @@ class VaultAddress:
 
     def owns(self, link: str) -> bool:
         """Whether a link that the vault gave leads back to the vault itself."""
-        return link.startswith("https://") and VaultAddress.parse(link).url == self.url
+        try:
+            return link.startswith("https://") and VaultAddress.parse(link).url == self.url
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)

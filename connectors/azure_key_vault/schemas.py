@@ -6,6 +6,7 @@ Source: Key Vault REST API, SecretBundle, SecretItem, SecretSetParameters, Secre
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -141,9 +142,9 @@ class _Moment(fields.Field[int]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value == "":
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return int(value)
         try:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return int(value)
             return _seconds(str(value))
         except (ValueError, OverflowError) as error:
             raise ValidationError("is not a moment: write 2026-11-12T03:00:00Z or Unix seconds") from error
@@ -185,18 +186,22 @@ class _SecretToWrite(Schema):
 
 _SECRET_TO_WRITE: Final = _SecretToWrite()
 WRITABLE_FIELDS: Final = tuple(_SECRET_TO_WRITE.fields)
+_VAULTS_OWN_FIELDS: Final = frozenset({"version", "created", "updated", "managed", "id"})
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_record(record_fields: Mapping[str, Any]) -> dict[str, Any]:
     """A record as what shall be written: checked, typed, the value as plain text. Raises RecordError.
 
-    What the record does not have is not in the result; what it has empty is None there.
+    What the record does not have is not in the result; what it has empty is None there. What another vault tells of
+    its own secret (version, times, id) is left out.
     """
     value = record_fields.get("value")
     text = value.reveal() if isinstance(value, Secret) else value
     _check_value(record_fields.get("name"), text)
     try:
-        loaded: dict[str, Any] = _SECRET_TO_WRITE.load({**record_fields, "value": text})
+        wanted = {key: record_fields[key] for key in record_fields if key not in _VAULTS_OWN_FIELDS}
+        loaded: dict[str, Any] = _SECRET_TO_WRITE.load({**wanted, "value": text})
     except ValidationError as error:
         field, reason = _first_reason(error)
         raise RecordError(
@@ -216,6 +221,11 @@ def _check_value(name: Any, value: Any) -> None:
             f"{name}: the value has {len(value):,} characters; Key Vault takes at most {LONGEST_VALUE_CHARACTERS:,} "
             "(25 KB).",
             code="value_too_large",
+        )
+    if value is not None and _SURROGATE.search(value):
+        raise RecordError(
+            f"{name}: the value has half of a character (a lone surrogate), which no vault can keep: correct the source.",
+            code="invalid_value",
         )
 
 

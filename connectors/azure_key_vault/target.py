@@ -49,10 +49,12 @@ class SecretsTarget(Target):
         self._options = options
         self._fingerprint = fingerprint
         self._listed: dict[str, int] = {}
+        self._disabled: dict[str, SecretProperties] = {}
 
     def begin(self, resume: Mapping[str, Any] | None, known: Known | None) -> bool:
         for items, _ in self._secrets.pages():
             self._listed.update({item.name.lower(): _packed(item) for item in items})
+            self._disabled.update({item.name.lower(): item for item in items if not item.enabled})
         return True
 
     def key(self, fields: Mapping[str, Any]) -> str | None:
@@ -100,7 +102,7 @@ class SecretsTarget(Target):
         name = wanted["name"]
         current = self._current(name)
         if current is None:
-            return self._replacement(wanted, None, fingerprint, known)
+            return self._unseen(wanted, fingerprint, known)
         now = current.properties
         same_value = current.value.reveal() == wanted["value"]
         if same_value and _same_properties(wanted, now):
@@ -113,6 +115,12 @@ class SecretsTarget(Target):
             parameters = _parameters({key: wanted[key] for key in wanted if key != "value"})
             return Change(Effect.UPDATED, fingerprint, owned=True, payload=_Write(name, parameters, now.version or ""))
         return self._replacement(wanted, now, fingerprint, known)
+
+    def _unseen(self, wanted: dict[str, Any], fingerprint: str, known: Known) -> Change:
+        """Its value cannot be compared: the vault shows no value of a disabled secret."""
+        if self._options.operation == "add":
+            return Change(Effect.SKIPPED, reason="it is already there")
+        return self._replacement(wanted, self._disabled.get(wanted["name"].lower()), fingerprint, known)
 
     def _current(self, name: str) -> VaultSecret | None:
         """What is there now; None where it is disabled or gone, so that its value cannot be compared."""
@@ -159,7 +167,7 @@ class SecretsTarget(Target):
         current = self._current(write.name)
         if current is None or current.value.reveal() != write.parameters["value"]:
             return None
-        return current.properties if _parameters_of(current) == write.parameters else None
+        return current.properties if _plain(_parameters_of(current)) == _plain(write.parameters) else None
 
 
 def _check_options(options: WriteOptions) -> None:
@@ -191,14 +199,20 @@ def _parameters(wanted: Mapping[str, Any]) -> dict[str, Any]:
     attributes = {wire: wanted[name] for name, wire in _ATTRIBUTES if wanted.get(name) is not None}
     if attributes:
         parameters["attributes"] = attributes
-    if wanted.get("tags") is not None:
-        parameters["tags"] = dict(wanted["tags"])
+    if "tags" in wanted:
+        parameters["tags"] = dict(wanted["tags"] or {})
     return parameters
 
 
 def _parameters_of(secret: VaultSecret) -> dict[str, Any]:
     properties = {key: getattr(secret.properties, key) for key in _PROPERTIES}
     return _parameters({**properties, "value": secret.value.reveal()})
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """With what a vault fills in: enabled, and no tags."""
+    attributes = {"enabled": True, **parameters.get("attributes", {})}
+    return {"tags": {}, **parameters, "attributes": attributes}
 
 
 def _same_properties(wanted: Mapping[str, Any], now: SecretProperties) -> bool:

@@ -25,7 +25,7 @@ def test(name: str, as_json: bool) -> None:
 
     Ends 0 when it works, 4 when it needs authorization, 1 when something else is wrong.
     """
-    with opened() as installation:
+    with opened(waited_for=True) as installation:
         message = installation.connector(name).ping().message
     if as_json:
         print_json({"connection": name, "ok": True, "message": message})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from integrator.cli.nouns import add_noun
@@ -15,7 +17,14 @@ def flows() -> None:
     """Flows that move records. Make or change one with a document: `integrator apply FILE`."""
 
 
-add_noun(flows, "flow", ("name", "exports", "steps", "schedule"))
+def _cells(flow: dict[str, Any]) -> tuple[Any, ...]:
+    origins = ", ".join(f"{export['connection']}/{export['resource']}" for export in flow["exports"])
+    destinations = ", ".join(f"{step['import']['connection']}/{step['import']['resource']}" for step in flow["steps"])
+    schedule = flow.get("schedule")
+    return flow["name"], origins, destinations, f"{schedule['cron']} {schedule['timezone']}" if schedule else None
+
+
+add_noun(flows, "flow", ("name", "from", "to", "schedule"), _cells)
 
 
 @flows.command()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_fields, print_json, print_table
+from integrator.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from integrator.store.store import Transaction
@@ -18,8 +19,14 @@ def iclients() -> None:
     """OAuth 2.0 clients. Make or change one with a document: `integrator apply FILE`."""
 
 
-def add_noun(group: click.Group, noun: str, heads: tuple[str, ...]) -> None:
-    """Give a group the commands list, show and delete for the repository of its name; `heads` are list's columns."""
+Cells = Callable[[dict[str, Any]], Sequence[Any]]
+
+
+def add_noun(group: click.Group, noun: str, heads: tuple[str, ...], cells: Cells | None = None) -> None:
+    """Give a group the commands list, show and delete for the repository of its name.
+
+    `heads` are the columns of `list`; `cells` makes a row of a document where the columns are not its keys.
+    """
     repository = group.name or noun
 
     @group.command("list", help=f"Every {noun}, by name.")
@@ -30,19 +37,21 @@ def add_noun(group: click.Group, noun: str, heads: tuple[str, ...]) -> None:
         if as_json:
             print_json(documents)
         else:
-            rows = [[document.get(head) for head in heads] for document in documents]
+            rows = [cells(document) if cells else [document.get(head) for head in heads] for document in documents]
             print_table(heads, rows, f"No {noun} yet: write one into a document and run `integrator apply FILE`.")
 
     @group.command(help=f"One {noun}, as a document has it, without secrets.")
     @click.argument("name")
     @json_option
     def show(name: str, as_json: bool) -> None:
+        from integrator.documents import text
+
         with opened() as installation, installation.store.reading() as stored:
             document = document_of(stored, repository, name)
         if as_json:
             print_json(document)
         else:
-            print_fields(list(document.items()))
+            click.echo(text(document), nl=False)
 
     @group.command(help=f"Forget a {noun}; refused while something uses it.")
     @click.argument("name")

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(config: Config | None = None) -> Iterator[Installation]:
-    """This installation, closed when the command ends."""
+def opened(*, waited_for: bool = False) -> Iterator[Installation]:
+    """This installation, closed when the command ends; `waited_for`: it calls a system, and somebody waits."""
     from integrator.bootstrap import Installation
 
-    with Installation(config or Config.from_environment()) as installation:
+    with Installation(Config.from_environment(), waited_for=waited_for) as installation:
         yield installation

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from connectors.model import Known
 from flows.errors import Fenced
@@ -146,8 +146,7 @@ class _Upsert:
     """
 
     def __init__(self, engine: Engine, table: Table, columns: Sequence[str], *only: str) -> None:
-        make = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
-        statement = make(table)
+        statement = _insert(engine, table)
         keys = [column.name for column in table.primary_key]
         replaced = only or [name for name in columns if name not in keys]
         changes = {name: statement.excluded[name] for name in replaced}
@@ -165,3 +164,11 @@ class _Upsert:
             connection.exec_driver_sql(self._text, rows)
         else:
             connection.exec_driver_sql(self._text, [dict(zip(self._columns, row, strict=True)) for row in rows])
+
+
+def _insert(engine: Engine, table: Table) -> Any:
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)

@@ -8,14 +8,13 @@ Source: NIST SP 800-38D (96-bit random nonces), RFC 5869.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import os
 import secrets
 import stat
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,7 +100,7 @@ class Seal:
 
     def fingerprint(self, data: bytes) -> str:
         """A keyed digest (HMAC-SHA-256, hexadecimal): tells equal from different, and nothing else."""
-        return hmac.new(self.fingerprint_key, data, hashlib.sha256).hexdigest()
+        return hmac.digest(self.fingerprint_key, data, "sha256").hex()
 
     def seal(self, text: str, place: Place) -> str:
         """The text, sealed for this place with the newest key."""
@@ -121,7 +120,7 @@ class Seal:
                 "put back the key file that belongs to this database, or apply the credential again."
             )
         try:
-            raw = urlsafe_b64decode(body)
+            raw = b64decode(body, altchars=b"-_", validate=True)
             text = AESGCM(key.value).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound_to(key_id, place))
         except (InvalidTag, ValueError) as error:
             raise SealBroken(

@@ -1,0 +1,111 @@
+"""Who may do what in a vault: permissions, network switches, and how Azure words each refusal.
+
+Azure reference sheet, sections 3.3 and 6.2. Permissions are taken away by the words of access policies
+(`get`, `list`, `set`, `delete`, `recover`, `purge`, `backup`, `restore`) and `update`, which only RBAC
+tells from `set`; denying `set` denies both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from connectors.azure_key_vault.sandbox.errors import Refused
+
+PERMISSIONS = frozenset({"get", "list", "set", "update", "delete", "recover", "purge", "backup", "restore"})
+
+
+class Operation(NamedTuple):
+    """The words that can deny one kind of call, and the name of its RBAC data action."""
+
+    words: frozenset[str]
+    policy: str
+    action: str
+
+
+def _operation(policy: str, action: str, *more: str) -> Operation:
+    return Operation(frozenset({policy, *more}), policy, f"Microsoft.KeyVault/vaults/secrets/{action}")
+
+
+OPERATIONS = {
+    "list": _operation("list", "readMetadata/action"),
+    "versions": _operation("list", "readMetadata/action"),
+    "deleted_list": _operation("list", "readMetadata/action"),
+    "deleted_get": _operation("get", "readMetadata/action", "list"),
+    "get": _operation("get", "getSecret/action"),
+    "put": _operation("set", "setSecret/action"),
+    "patch": _operation("set", "update/action", "update"),
+    "delete": _operation("delete", "delete"),
+    "recover": _operation("recover", "recover/action"),
+    "purge": _operation("purge", "purge/action"),
+    "backup": _operation("backup", "backup/action"),
+    "restore": _operation("restore", "restore/action"),
+}
+
+
+class Access:
+    """The switches of a vault that lead to 403."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.denied: frozenset[str] = frozenset()
+        self.rbac = True
+        self.firewall = False
+        self.private = False
+
+    def deny(self, *permissions: str) -> None:
+        """Takes permissions away; ValueError for a word that is none."""
+        unknown = set(permissions) - PERMISSIONS
+        if unknown:
+            raise ValueError(f"no such permission: {', '.join(sorted(unknown))}")
+        self.denied |= set(permissions)
+
+    def allow(self, *permissions: str) -> None:
+        """Gives permissions back; without arguments all of them."""
+        self.denied = self.denied - set(permissions) if permissions else frozenset()
+
+    def check(self, kind: str, claims: dict[str, Any], name: str) -> None:
+        """403 when the caller may not make this kind of call."""
+        if self.denied:
+            operation = OPERATIONS[kind]
+            if operation.words & self.denied:
+                raise self._forbidden(operation, claims, name)
+        if self.firewall:
+            lines = ["Client address is not authorized and caller is not a trusted service."]
+            lines += ["Client address: 127.0.0.1", f"Caller: {_caller(claims)}", f"Vault: {self._location}"]
+            raise Refused(403, "Forbidden", "\r\n".join(lines), "ForbiddenByFirewall")
+        if self.private:
+            message = (
+                f"Public network access is disabled and request is not from a private link.\r\nVault: {self._location}"
+            )
+            raise Refused(403, "Forbidden", message, "ForbiddenByConnection")
+
+    @property
+    def _location(self) -> str:
+        return f"{self.label};location=eastus"
+
+    def _forbidden(self, operation: Operation, claims: dict[str, Any], name: str) -> Refused:
+        if self.rbac:
+            return Refused(403, "Forbidden", self._rbac_text(operation, claims, name), "ForbiddenByRbac")
+        message = (
+            f"The user, group or application '{_caller(claims)}' does not have secrets {operation.policy} "
+            f"permission on key vault '{self._location}'. See https://go.microsoft.com/fwlink/?linkid=2125287"
+        )
+        return Refused(403, "Forbidden", message, "AccessDenied")
+
+    def _rbac_text(self, operation: Operation, claims: dict[str, Any], name: str) -> str:
+        resource = f"/providers/microsoft.keyvault/vaults/{self.label}"
+        lines = (
+            "Caller is not authorized to perform action on resource.",
+            f"Caller: {_caller(claims)}",
+            f"Action: '{operation.action}'",
+            f"Resource: '{resource}/secrets/{name}'" if name else f"Resource: '{resource}'",
+            "Assignment: (not found)",
+            "DenyAssignmentId: null",
+            "DecisionReason: null",
+            f"Vault: {self._location}",
+        )
+        return "\r\n".join(lines)
+
+
+def _caller(claims: dict[str, Any]) -> str:
+    return f"appid={claims['appid']};oid={claims['oid']};iss={claims['iss']}"

@@ -1,0 +1,93 @@
+"""Guards a vault: checks the bearer token, and challenges whoever comes without a good one.
+
+The 401 is given before anything else of the request is looked at, since clients send their first request
+without token and body to learn tenant and resource (Azure reference sheet, sections 5.1 and 5.4).
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import lru_cache
+from typing import Any
+
+from connectors.azure_key_vault.sandbox.directory import VAULT_AUDIENCE, Directory
+from connectors.azure_key_vault.sandbox.errors import TokenRefused
+from connectors.azure_key_vault.sandbox.exchange import Answer, Base, Request, compact
+from connectors.azure_key_vault.sandbox.tokens import Claims
+
+
+class Guard:
+    """Knows the tenant whose tokens a vault accepts and where they are to be had."""
+
+    def __init__(self, directory: Directory, authority: str) -> None:
+        self._directory = directory
+        self._authority = authority
+
+    def admit(self, request: Request, base: Base) -> Claims | Answer:
+        """The caller's claims, or the 401 that says why there are none."""
+        try:
+            claims = self._directory.tokens.read(bearer(request))
+            self._check(claims, base)
+        except TokenRefused as refused:
+            text = _TEXTS[refused.reason].format(refused.message)
+            if refused.reason == "revoked-continuous":
+                return _unauthorized(text, self.claims_challenge())
+            return _unauthorized(text, self._challenge(base))
+        return claims
+
+    def claims_challenge(self) -> bytes:
+        """The header line of a continuous access evaluation challenge (section 5.3)."""
+        wanted = {"access_token": {"nbf": {"essential": True, "value": str(int(self._directory.clock.now()))}}}
+        claims = base64.b64encode(compact(wanted)).decode()
+        uri = f"{self._authority}/{self._directory.tenant}/oauth2/authorize"
+        parameters = f'realm="", authorization_uri="{uri}", error="insufficient_claims", claims="{claims}"'
+        return f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
+
+    def _check(self, claims: Claims, base: Base) -> None:
+        audience = str(claims["aud"]).rstrip("/")
+        if audience not in (VAULT_AUDIENCE, resource_of(base)):
+            expected = f"Expected {VAULT_AUDIENCE}, found {claims['aud']}"
+            raise TokenRefused("audience", expected)
+        if claims["iss"] != self._directory.issuer or claims["tid"] != self._directory.tenant:
+            raise TokenRefused("issuer", f"Should be one of {self._directory.issuer}, found {claims['iss']}")
+
+    def _challenge(self, base: Base) -> bytes:
+        authority = _AZURE_AUTHORITY if base.name.endswith(".vault.azure.net") else self._authority
+        parameters = f'authorization="{authority}/{self._directory.tenant}", resource="{resource_of(base)}"'
+        return f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
+
+
+@lru_cache(maxsize=256)
+def resource_of(base: Base) -> str:
+    """The resource a token must be for: Azure's, or the suffix of `*.vault.localhost` with its port."""
+    if base.name.endswith(".vault.localhost"):
+        port = "" if base.port == "443" else f":{base.port}"
+        return f"https://vault.localhost{port}"
+    return VAULT_AUDIENCE
+
+
+def bearer(request: Request) -> str:
+    """The token of the Authorization header; TokenRefused when there is none."""
+    scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer" or not token.strip():
+        raise TokenRefused("missing", "Request is missing a Bearer or PoP token.")
+    return token.strip().decode("latin-1")
+
+
+def _unauthorized(text: str, challenge: bytes) -> Answer:
+    body: dict[str, Any] = {"error": {"code": "Unauthorized", "message": text}}
+    return Answer(401, compact(body), challenge)
+
+
+_AZURE_AUTHORITY = "https://login.windows.net"
+_TEXTS = {
+    "missing": "AKV10000: {}",
+    "malformed": "AKV10001: Cannot parse the token: {}.",
+    "signature": "AKV10006: Cannot validate the token: {}.",
+    "revoked": "AKV10006: Cannot accept the token: {}.",
+    "revoked-continuous": "AKV10006: Cannot accept the token: {}.",
+    "early": "[TokenNotYetValid] Error validating token: 'S2S12087': {}.",
+    "expired": "[TokenExpired] Error validating token: 'S2S12086': {}.",
+    "audience": "AKV10022: Invalid audience. {}.",
+    "issuer": "AKV10032: Invalid issuer. {}.",
+}

@@ -1,0 +1,250 @@
+"""The sandbox as Python uses it: a local Azure on TLS in a thread of this process.
+
+    with Sandbox.start(vaults={"contoso": 500}) as sandbox:
+        sandbox.vault_url("contoso"), sandbox.authority, sandbox.ca_file
+
+It listens on 127.0.0.1 only: Entra on the first port, ARM on the next, then one port for each vault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import shutil
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from connectors.azure_key_vault.sandbox.arm import ArmSite
+from connectors.azure_key_vault.sandbox.challenge import Guard
+from connectors.azure_key_vault.sandbox.channel import Channel
+from connectors.azure_key_vault.sandbox.clock import Clock
+from connectors.azure_key_vault.sandbox.control import ControlSite
+from connectors.azure_key_vault.sandbox.directory import Directory
+from connectors.azure_key_vault.sandbox.document import document
+from connectors.azure_key_vault.sandbox.entra import EntraSite
+from connectors.azure_key_vault.sandbox.errors import PortTaken
+from connectors.azure_key_vault.sandbox.exchange import Site
+from connectors.azure_key_vault.sandbox.faults import Faults
+from connectors.azure_key_vault.sandbox.rendering import Renderer
+from connectors.azure_key_vault.sandbox.seed import make_secrets
+from connectors.azure_key_vault.sandbox.server import Connection, Settings, Sites
+from connectors.azure_key_vault.sandbox.state import Vault
+from connectors.azure_key_vault.sandbox.throttle import Throttle
+from connectors.azure_key_vault.sandbox.tls import make_certificates, server_context
+from connectors.azure_key_vault.sandbox.vault import VaultSite
+
+ADDRESS = "127.0.0.1"
+BACKLOG = 1024
+CLOSING_SECONDS = 10
+HOST_NAMES = ("vault.azure.net", "vault.localhost", "vault.lab.test")
+APPLICATION = "sandbox-app"
+
+
+class Sandbox:
+    """A running local Azure. Made by `Sandbox.start`, ended by `close`."""
+
+    def __init__(self, vaults: Mapping[str, int], *, port: int, seed: int, folder: Path | None) -> None:
+        self.clock = Clock()
+        self.throttle = Throttle(self.clock)
+        self.vaults = {name: _vault(name, count, seed, self.clock) for name, count in vaults.items()}
+        self._directory = Directory(self.clock, seed)
+
+        application = self._directory.register(seed, APPLICATION)
+        self.tenant = self._directory.tenant
+        self.subscription = self._directory.subscription
+        self.client_id = application.client_id
+        self.client_secret = application.secrets[0].value
+        self.application = application
+        certificates = make_certificates()
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._sockets = _bound_sockets(port, 2 + len(self.vaults))
+        self.ports: list[int] = [bound.getsockname()[1] for bound in self._sockets]
+        self.authority = f"https://{ADDRESS}:{self.ports[0]}"
+        self.arm = f"https://{ADDRESS}:{self.ports[1]}"
+        self._own_folder = None if folder else Path(tempfile.mkdtemp(prefix="integrator-sandbox-"))
+        self.ca_file = (folder or self._own_folder or Path()) / "ca.pem"
+        self.ca_file.write_bytes(certificates.authority)
+        self._guard = Guard(self._directory, self.authority)
+        self._settings = Settings(Renderer(self.clock), self._guard.claims_challenge)
+        self._sites = self._make_sites()
+        self._servers: list[asyncio.Server] = []
+        self._loop = asyncio.new_event_loop()
+        self._channels: set[Channel] = set()
+        self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
+        self._serve(server_context(certificates))
+        atexit.register(self.close)
+
+    @classmethod
+    def start(
+        cls,
+        vaults: Mapping[str, int],
+        *,
+        port: int = 0,
+        latency_seconds: float = 0.0,
+        throttle: bool = False,
+        seed: int = 1,
+        folder: Path | None = None,
+    ) -> Self:
+        """A sandbox that answers from now on, in a daemon thread.
+
+        Args:
+            vaults: how many secrets each vault is seeded with, by name.
+            port: Entra's port, the others follow; 0 takes any that are free.
+            latency_seconds: what every answer waits.
+            throttle: whether Azure's limits apply.
+            seed: the same seed gives the same contents and identifiers.
+            folder: where `ca.pem` goes; None is a temporary folder that `close` removes.
+
+        Raises:
+            PortTaken: an OSError that names the port.
+            ValueError: a vault's name breaks Azure's rule.
+        """
+        sandbox = cls(vaults, port=port, seed=seed, folder=folder)
+        sandbox.latency_seconds = latency_seconds
+        sandbox.throttle(throttle)
+        return sandbox
+
+    @property
+    def faults(self) -> Faults:
+        """Plants faults: `sandbox.faults.add("429", host="contoso", times=2, retry_after=1)`."""
+        return self._settings.faults
+
+    @property
+    def latency_seconds(self) -> float:
+        """What every answer waits."""
+        return self._settings.latency_seconds
+
+    @latency_seconds.setter
+    def latency_seconds(self, seconds: float) -> None:
+        self._settings.latency_seconds = seconds
+
+    def vault(self, name: str) -> Vault:
+        """The contents and switches of a vault; KeyError when there is none of that name."""
+        return self.vaults[name]
+
+    def vault_url(self, name: str) -> str:
+        """Where a vault answers."""
+        return f"https://{ADDRESS}:{self.port(name)}"
+
+    def port(self, label: str) -> int:
+        """The port of `entra`, `arm` or a vault."""
+        return self.ports[["entra", "arm", *self.vaults].index(label)]
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """How many requests of each kind each vault, Entra and ARM have had."""
+        return {label: dict(site.calls) for label, site in self._sites.items()}
+
+    def reset_calls(self) -> None:
+        """Starts counting anew."""
+        for site in self._sites.values():
+            site.calls.clear()
+
+    def revoke_tokens(self) -> None:
+        """No access token that was issued until now is accepted any more."""
+        self._directory.tokens.revoke()
+
+    def document(self) -> dict[str, Any]:
+        """The document for `integrator apply` that reaches everything here."""
+        return document(self)
+
+    def close(self) -> None:
+        """Ends every connection and the thread; may be called twice."""
+        atexit.unregister(self.close)
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(CLOSING_SECONDS)
+        if self._own_folder is not None:
+            shutil.rmtree(self._own_folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _make_sites(self) -> dict[str, Site]:
+        sites: dict[str, Site] = {
+            "entra": EntraSite(self._directory),
+            "arm": ArmSite(self._directory, self.authority),
+        }
+        for name, vault in self.vaults.items():
+            sites[name] = VaultSite(vault, self._guard, self.throttle)
+        return sites
+
+    def _serve(self, context: ssl.SSLContext) -> None:
+        by_name: dict[bytes, Site] = {
+            b"login.microsoftonline.com": self._sites["entra"],
+            b"management.azure.com": self._sites["arm"],
+        }
+        for name in self.vaults:
+            for suffix in HOST_NAMES:
+                by_name[f"{name}.{suffix}".lower().encode()] = self._sites[name]
+        control = ControlSite(self)
+        for bound, (label, site) in zip(self._sockets, self._sites.items(), strict=True):
+            sites = Sites(site, by_name, control if label == "entra" else None)
+            self._loop.run_until_complete(self._listen(bound, context, sites))
+        self._thread.start()
+
+    async def _listen(self, bound: socket.socket, context: ssl.SSLContext, sites: Sites) -> None:
+        def connection() -> Connection:
+            return Connection(context, self._channels, sites, self._settings)
+
+        self._servers.append(await self._loop.create_server(connection, sock=bound, backlog=BACKLOG))
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.run_until_complete(self._end())
+            self._loop.close()
+
+    async def _end(self) -> None:
+        for server in self._servers:
+            server.close()
+        for channel in list(self._channels):
+            if channel.transport is not None:
+                channel.transport.abort()
+        while self._channels:
+            await asyncio.sleep(0)
+
+
+def _vault(name: str, count: int, seed: int, clock: Clock) -> Vault:
+    vault = Vault(name, clock)
+    vault.fill(make_secrets(count, f"{seed}/{name}"))
+    return vault
+
+
+def _bound_sockets(port: int, count: int) -> list[socket.socket]:
+    """Sockets on consecutive ports, or on any for port 0; PortTaken when one cannot be had."""
+    sockets: list[socket.socket] = []
+    try:
+        for offset in range(count):
+            wanted = port + offset if port else 0
+            bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            sockets.append(bound)
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _bind(bound, wanted)
+    except PortTaken:
+        for bound in sockets:
+            bound.close()
+        raise
+    return sockets
+
+
+def _bind(bound: socket.socket, port: int) -> None:
+    try:
+        bound.bind((ADDRESS, port))
+        bound.listen(BACKLOG)
+    except (OSError, OverflowError) as problem:
+        cause = problem if isinstance(problem, OSError) else OSError(0, str(problem))
+        raise PortTaken(port, cause) from problem

@@ -1,0 +1,117 @@
+"""How secrets are written as JSON: bundles, list items, deleted ones (Azure reference sheet, section 4.7).
+
+The part of a document that depends on the version alone is written once and remembered on the version;
+only the host that was asked is put in between. Members are masked for older API versions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.azure_key_vault.sandbox.exchange import compact
+from connectors.azure_key_vault.sandbox.state import DeletedSecret, Secret, Vault, Version
+
+API_VERSIONS: dict[str, int] = {
+    "2016-10-01": 0,
+    "7.0": 0,
+    "7.1": 1,
+    "7.2": 1,
+    "7.3": 1,
+    "7.4": 1,
+    "7.5": 1,
+    "7.6": 1,
+    "2025-07-01": 2,
+    "2026-03-01-preview": 2,
+    "2026-04-01": 2,
+}
+LATEST_API_VERSION = "2026-04-01"
+GENERATION_WITH_RECOVERABLE_DAYS = 1
+GENERATION_WITH_PREVIOUS_VERSION = 2
+
+
+class Writer:
+    """Writes one vault's secrets for one host and one generation of the API."""
+
+    __slots__ = ("_base", "_generation", "_key", "_vault")
+
+    def __init__(self, vault: Vault, base: str, generation: int) -> None:
+        self._vault = vault
+        self._base = base
+        self._generation = generation
+        self._key = (generation, vault.retention_days, vault.purge_protection)
+
+    def bundle(self, secret: Secret, version: Version) -> bytes:
+        """A secret with its value: the answer to set and get."""
+        if version.value_json is None:
+            version.value_json = b'{"value":' + compact(version.value) + b',"id":"'
+        return b"".join((version.value_json, self._id(secret, version), self._tails(secret, version)[2]))
+
+    def properties(self, secret: Secret, version: Version) -> bytes:
+        """A secret without its value: the answer to update, recover and restore."""
+        return b'{"id":"' + self._id(secret, version) + self._tails(secret, version)[2]
+
+    def item(self, secret: Secret) -> bytes:
+        """A list's item: the id names no version."""
+        place = f"{self._base}/secrets/{secret.name}".encode()
+        return b'{"id":"' + place + self._tails(secret, secret.latest)[1]
+
+    def version_item(self, secret: Secret, version: Version) -> bytes:
+        """An item in a list of versions."""
+        return b'{"id":"' + self._id(secret, version) + self._tails(secret, version)[1]
+
+    def deleted(self, gone: DeletedSecret, *, versioned: bool) -> bytes:
+        """A deleted secret: its bundle, or with an id without version its list item."""
+        secret, version = gone.secret, gone.secret.latest
+        place = f"{self._base}/secrets/{secret.name}"
+        document = {
+            "recoveryId": f"{self._base}/deletedsecrets/{secret.name}",
+            "deletedDate": gone.deleted_at,
+            "scheduledPurgeDate": gone.purge_at,
+            "id": f"{place}/{version.id}" if versioned else place,
+        }
+        return compact(document | self._described(secret, version))
+
+    def _id(self, secret: Secret, version: Version) -> bytes:
+        return f"{self._base}/secrets/{secret.name}/{version.id}".encode()
+
+    def _tails(self, secret: Secret, version: Version) -> tuple[object, bytes, bytes]:
+        tails = version.tails
+        if tails is None or tails[0] != self._key:
+            described = self._described(secret, version)
+            item = b'",' + compact(described)[1:]
+            previous = self._previous(secret, version)
+            bundle = b'",' + compact(described | previous)[1:] if previous else item
+            version.tails = tails = (self._key, item, bundle)
+        return tails
+
+    def _described(self, secret: Secret, version: Version) -> dict[str, Any]:
+        document: dict[str, Any] = {"attributes": self._attributes(version)}
+        if version.tags is not None:
+            document["tags"] = version.tags
+        if version.content_type is not None:
+            document["contentType"] = version.content_type
+        if secret.managed:
+            document["managed"] = True
+        return document
+
+    def _attributes(self, version: Version) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"enabled": version.enabled}
+        if version.nbf is not None:
+            attributes["nbf"] = version.nbf
+        if version.exp is not None:
+            attributes["exp"] = version.exp
+        attributes |= {"created": version.created, "updated": version.updated}
+        level = self._vault.recovery_level
+        if self._generation < GENERATION_WITH_RECOVERABLE_DAYS:
+            return attributes | {"recoveryLevel": level.removeprefix("Customized")}
+        return attributes | {"recoveryLevel": level, "recoverableDays": self._vault.retention_days}
+
+    def _previous(self, secret: Secret, version: Version) -> dict[str, Any]:
+        """`previousVersion`, and the key id of a certificate's secret: what only bundles carry."""
+        document: dict[str, Any] = {}
+        if secret.managed:
+            document["kid"] = f"{self._base}/keys/{secret.name}/{version.id}"
+        place = secret.versions.index(version)
+        if place and self._generation >= GENERATION_WITH_PREVIOUS_VERSION:
+            document["previousVersion"] = secret.versions[place - 1].id
+        return document

@@ -1,0 +1,1 @@
+"""For those who write connectors: checks that every connector passes, and connectors that live in memory."""

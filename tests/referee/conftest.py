@@ -1,0 +1,111 @@
+"""Microsoft's own SDKs, pointed at the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from azure.core.pipeline.transport import RequestsTransport
+from azure.identity import ClientSecretCredential
+from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCredential
+from azure.keyvault.secrets import SecretClient
+from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
+from requests import Session
+from requests.adapters import HTTPAdapter
+
+from connectors.azure_key_vault.sandbox import Sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox.start(vaults={"contoso": 0, "fabrikam": 0}) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def new_client(sandbox: Sandbox) -> Iterator[Callable[..., SecretClient]]:
+    """Makes a SecretClient that trusts the sandbox's CA and finds it by address (no domain check)."""
+    opened: list[Any] = []
+
+    def new(name: str = "contoso", *, tenant: str = "", secret: str = "", **options: Any) -> SecretClient:
+        trust = {"connection_verify": str(sandbox.ca_file)}
+        credential = ClientSecretCredential(
+            tenant or sandbox.tenant,
+            sandbox.client_id,
+            secret or sandbox.client_secret,
+            authority=sandbox.authority,
+            disable_instance_discovery=True,
+            **trust,
+        )
+        options = {"verify_challenge_resource": False, **trust, **options}
+        client = SecretClient(sandbox.vault_url(name), credential, **options)
+        opened.extend((client, credential))
+        return client
+
+    yield new
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def client(new_client: Callable[..., SecretClient]) -> SecretClient:
+    return new_client()
+
+
+@pytest.fixture
+def aio_client(sandbox: Sandbox) -> Callable[..., Any]:
+    """Makes an asynchronous SecretClient, as a context manager."""
+
+    @asynccontextmanager
+    async def open_client(secret: str = "", **options: Any) -> AsyncIterator[AsyncSecretClient]:
+        trust = {"connection_verify": str(sandbox.ca_file)}
+        credential = AsyncClientSecretCredential(
+            sandbox.tenant,
+            sandbox.client_id,
+            secret or sandbox.client_secret,
+            authority=sandbox.authority,
+            **trust,
+        )
+        options = {"verify_challenge_resource": False, **trust, **options}
+        async with credential, AsyncSecretClient(sandbox.vault_url("contoso"), credential, **options) as client:
+            yield client
+
+    return open_client
+
+
+class Redirected(HTTPAdapter):
+    """Leaves every name as it is, and sends what it stands for to the sandbox's port."""
+
+    def __init__(self, ports: dict[str, int]) -> None:
+        super().__init__()
+        self._ports = ports
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        where, tls = self.build_connection_pool_key_attributes(request, verify, cert)
+        name = where["host"]
+        where.update(host="127.0.0.1", port=self._ports[name])
+        tls.update(assert_hostname=name, server_hostname=name)
+        return self.poolmanager.connection_from_host(**where, pool_kwargs=tls)
+
+    def send(self, request: Any, *positional: Any, **options: Any) -> Any:
+        request.headers["Host"] = urlsplit(request.url).netloc
+        return super().send(request, *positional, **options)
+
+
+@pytest.fixture
+def redirected(sandbox: Sandbox) -> Iterator[Callable[[dict[str, str]], RequestsTransport]]:
+    """Makes transports that verify everything and reach the sandbox for the hosts that are given."""
+    sessions: list[Session] = []
+
+    def new(labels: dict[str, str]) -> RequestsTransport:
+        session = Session()
+        sessions.append(session)
+        session.mount("https://", Redirected({host: sandbox.port(label) for host, label in labels.items()}))
+        return RequestsTransport(session=session, session_owner=False, connection_verify=str(sandbox.ca_file))
+
+    yield new
+    for session in sessions:
+        session.close()
