@@ -154,7 +154,7 @@ class Engine:
             self._progress = progress
         self._cursor: Cursor = cursor or {}
         if cursor and self._target.remembers:
-            self._seen = dict.fromkeys(map(str.lower, self._journal.keys()))
+            self._seen = dict.fromkeys(filter(None, self._journal.keys()))
         return cursor
 
     def _move(self, cursor: Cursor | None) -> None:
@@ -241,11 +241,8 @@ class Engine:
 
     def _repeated(self, item: _Item, line: int | None) -> Outcome:
         earlier = f"line {line}" if line else "an earlier record"
-        return Outcome(
-            item.record.key,
-            Effect.FAILED,
-            item.record.line,
-            self._step,
+        return self._failed(
+            item,
             "duplicate_name",
             "skip",
             f"{item.record.key} has the same name as {earlier} (names are compared without case): keep one of them.",
@@ -284,7 +281,11 @@ class Engine:
             item.outcome = self._failed(item, error.code, error.recovery, str(error))
 
     def _failed(self, item: _Item, code: str, recovery: str, message: str) -> Outcome:
-        return Outcome(item.record.key, Effect.FAILED, item.record.line, self._step, code, str(recovery), message)
+        return self._told(item, Effect.FAILED, code, str(recovery), message)
+
+    def _told(self, item: _Item, effect: Effect, code: str, recovery: str, message: str) -> Outcome:
+        record = item.record
+        return Outcome(record.key, effect, record.line, self._step, code, recovery, message, item.key or "")
 
     def _assess(self, item: _Item) -> None:
         known = item.known
@@ -353,9 +354,7 @@ class Engine:
     def _outcome(self, item: _Item) -> Outcome:
         change = item.change or Change(Effect.FAILED)
         recovery = "skip" if change.effect is Effect.CONFLICT else ""
-        return Outcome(
-            item.record.key, change.effect, item.record.line, self._step, change.code, recovery, change.reason
-        )
+        return self._told(item, change.effect, change.code, recovery, change.reason)
 
     def _entries(self, moved: Sequence[_Item]) -> dict[str, Known]:
         if not self._target.remembers:

@@ -37,7 +37,7 @@ class Journal(Protocol):
         """Forget cursor, outcomes and counts of this run: it starts over. The ledger stays."""
 
     def keys(self) -> Iterable[str]:
-        """The keys of all records that have an outcome in this run."""
+        """The keys, at the target, of all records that have an outcome in this run."""
 
     def known(self, target: str, keys: Sequence[str]) -> Mapping[str, Known]:
         """Ledger entries of this flow for these keys at this target; an entry that another flow wrote tells only that
@@ -69,7 +69,7 @@ class JournalInMemory:
         self.progress = Progress()
 
     def keys(self) -> Iterable[str]:
-        return [key for key, _ in self.outcomes]
+        return [outcome.target_key for outcome in self.outcomes.values()]
 
     def known(self, target: str, keys: Sequence[str]) -> Mapping[str, Known]:
         ledger = self.ledgers.get(target, {})

@@ -100,7 +100,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one record: what is stored of it. Never a value."""
+    """What became of one record: what is stored of it. Never a value.
+
+    `key` is the record's key at the source, by which it can be read again; `target_key` what it is at the target.
+    """
 
     key: str
     effect: Effect
@@ -109,6 +112,7 @@ class Outcome:
     code: str = ""
     recovery: str = ""
     message: str = ""
+    target_key: str = ""
 
     @property
     def is_error(self) -> bool:

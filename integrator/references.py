@@ -13,6 +13,7 @@ from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 from connectors.model import Connection
 from flows.model import Flow
+from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.model import IClient
@@ -162,6 +163,13 @@ def _check_iclient(transaction: Transaction, where: Where, iclient: IClient) -> 
             f"iclients[{where[1]}].provider is {iclient.provider}, which is not installed; "
             f"installed are: {', '.join(installed)}.",
         )
+    known = providers.provider(iclient.provider).settings
+    if unknown := next((key for key in iclient.settings if key not in known), None):
+        raise Wrong(
+            (*where, "settings", unknown),
+            f"iclients[{where[1]}].settings has {unknown}, which provider {iclient.provider} does not know; "
+            f"it knows: {', '.join(known) or 'none'}.",
+        )
     if transaction.clouds.find(iclient.cloud) is None:
         raise _unknown((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
 
@@ -193,17 +201,26 @@ def _check_flow(transaction: Transaction, where: Where, flow: Flow) -> None:
     for position, export in enumerate(flow.exports):
         _check_end(transaction, (*where, "exports", position), export.connection, export.resource)
     for position, step in enumerate(flow.steps):
-        _check_end(transaction, (*where, "steps", position, "import"), step.connection, step.resource)
+        end = (*where, "steps", position, "import")
+        _check_end(transaction, end, step.connection, step.resource, step.operation)
 
 
-def _check_end(transaction: Transaction, where: Where, name: str, resource: str) -> None:
+def _check_end(transaction: Transaction, where: Where, name: str, resource: str, operation: str | None = None) -> None:
     connection = transaction.connections.find(name)
     if connection is None:
         raise _unknown((*where, "connection"), "connection", name, transaction.connections.names())
     known = _descriptor(connection.connector).resources if connection.connector in connectors.names() else ()
-    offered = [one.name for one in known if one.api_type in (None, connection.api_type)]
-    if known and not any(_is_called(resource, one) for one in offered):
-        raise _unknown((*where, "resource"), f"resource of connection {name}", resource, offered)
+    offered = [one for one in known if one.api_type in (None, connection.api_type)]
+    meant = next((one for one in offered if _is_called(resource, one.name)), None)
+    if known and meant is None:
+        raise _unknown((*where, "resource"), f"resource of connection {name}", resource, [one.name for one in offered])
+    if operation is not None and meant is not None and operation not in meant.verbs:
+        verbs = [verb for verb in OPERATIONS if verb in meant.verbs]
+        raise Wrong(
+            (*where, "operation"),
+            f"{shown((*where, 'operation'))} is {operation}, which {resource} of connection {name} does not take; "
+            f"it takes: {', '.join(verbs) or 'none'}.",
+        )
 
 
 def _is_called(resource: str, name: str) -> bool:

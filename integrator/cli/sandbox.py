@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from integrator.cli.output import json_option, print_json
 from integrator.errors import UserError
 
 
@@ -13,7 +14,7 @@ def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[st
     vaults: dict[str, int] = {}
     for value in values or ("contoso=500", "fabrikam=0"):
         name, _, count = value.partition("=")
-        if not name or not count.isdigit():
+        if not name or not (count.isascii() and count.isdigit()):
             raise click.BadParameter(f"{value!r} is not NAME=COUNT, such as contoso=500")
         vaults[name] = int(count)
     return vaults
@@ -33,7 +34,10 @@ def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--latency", type=click.FloatRange(0, 60_000), default=0.0, help="Milliseconds before each answer.")
 @click.option("--throttle", is_flag=True, help="Throttle with Azure's published limits.")
 @click.option("--seed", type=int, default=1, help="Other secrets for another number.")
-def sandbox(port: int, vaults: dict[str, int], write: Path | None, latency: float, throttle: bool, seed: int) -> None:
+@json_option
+def sandbox(
+    port: int, vaults: dict[str, int], write: Path | None, latency: float, throttle: bool, seed: int, as_json: bool
+) -> None:
     """Run a local Azure on TLS: Entra, Azure Resource Manager and Key Vaults, each on a port of 127.0.0.1.
 
     It prints one line when it is ready and ends on Ctrl-C or SIGTERM. With --write it makes a complete document:
@@ -55,7 +59,9 @@ def sandbox(port: int, vaults: dict[str, int], write: Path | None, latency: floa
             latency_seconds=latency / 1000,
             throttle=throttle,
             seed=seed,
-            on_ready=click.echo,
+            on_ready=(lambda line: print_json({"ready": line})) if as_json else click.echo,
         )
+    except ValueError as error:
+        raise click.UsageError(f"{error}: write 3 to 24 letters, digits and dashes, beginning with a letter") from error
     except OSError as error:
         raise UserError(f"The sandbox cannot start: {error}.") from error

@@ -38,7 +38,7 @@ _ADVANCE: Final = (
 )
 _RESTART: Final = update(runs).where(*_OURS).values(cursor=None, progress="{}").returning(runs.c.id)
 _FORGET: Final = delete(outcomes).where(outcomes.c.run_id == bindparam("run"))
-_KEYS: Final = select(outcomes.c.key).where(outcomes.c.run_id == bindparam("run"))
+_KEYS: Final = select(outcomes.c.target_key).where(outcomes.c.run_id == bindparam("run"))
 _KNOWN: Final = select(ledger).where(
     ledger.c.target == bindparam("at"), ledger.c.key.in_(bindparam("wanted", expanding=True))
 )
@@ -120,7 +120,7 @@ class DatabaseJournal:
                 found.setdefault(row.key, Known()).owned = True
 
     def _outcome_row(self, outcome: Outcome, now: float) -> tuple[Any, ...]:
-        told = (outcome.effect.value, outcome.step, outcome.code, outcome.recovery, outcome.message)
+        told = (outcome.effect.value, outcome.step, outcome.code, outcome.recovery, outcome.message, outcome.target_key)
         return (self._run_id, outcome.key, outcome.line or 0, *told, now)
 
     def _entry_row(self, target: str, key: str, known: Known) -> tuple[Any, ...]:

@@ -109,6 +109,7 @@ outcomes = Table(
     Column("code", String(100), nullable=False, server_default=""),
     Column("recovery", String(20), nullable=False, server_default=""),
     Column("message", Text, nullable=False, server_default=""),
+    Column("target_key", Text, nullable=False, server_default=""),
     Column("at", Float, nullable=False),
     sqlite_with_rowid=False,
 )

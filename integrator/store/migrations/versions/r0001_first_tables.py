@@ -87,6 +87,7 @@ def _make_runs() -> None:
         sa.Column("code", sa.String(100), nullable=False, server_default=""),
         sa.Column("recovery", sa.String(20), nullable=False, server_default=""),
         sa.Column("message", sa.Text, nullable=False, server_default=""),
+        sa.Column("target_key", sa.Text, nullable=False, server_default=""),
         sa.Column("at", sa.Float, nullable=False),
         sqlite_with_rowid=False,
     )
