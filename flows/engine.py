@@ -48,6 +48,7 @@ class _Item:
     change: Change | None = None
     source_marker: str = ""
     outcome: Outcome | None = None
+    doubt: Patience | None = None
 
 
 @dataclass(slots=True)
@@ -63,6 +64,11 @@ class _PageUnderWay:
     is_assessed: bool = False
     is_done: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether records of it failed for what may be no fault of theirs."""
+        return any(item.doubt is not None and item.doubt.is_in_doubt for item in self.items)
 
     def one_less(self) -> bool:
         """One of its tasks has ended; whether it was the last."""
@@ -98,6 +104,7 @@ class Engine:
         self._step = f"import {flow.steps[0].connection}/{flow.steps[0].resource}"
         self._digest = _digest(flow)
         self._width = width
+        self._most = max(FEWEST_RECORDS_UNDER_WAY, width * RECORDS_UNDER_WAY_PER_WORKER)
         self._count_calls = calls
         self._report = report
         self._knows_key_early = not self._mapping.depends_on(target.key_field, source.unread)
@@ -159,11 +166,10 @@ class Engine:
 
     def _move(self, cursor: Cursor | None) -> None:
         pages = self._source.pages(cursor.get("source") if cursor else None)
-        most = max(FEWEST_RECORDS_UNDER_WAY, self._width * RECORDS_UNDER_WAY_PER_WORKER)
         self._workers = Workers(self._width, lambda error: self._events.put(("broken", error)))
         self._lister = Lister(
             pages,
-            most,
+            self._most,
             listed=lambda page: self._events.put(("listed", page)),
             ended=lambda error: self._events.put(("ended", error)),
         )
@@ -192,7 +198,7 @@ class Engine:
             elif kind == "broken":
                 self._fatal = self._fatal or what
                 self._stopping = True
-            self._commit_what_is_done()
+            self._commit_what_is_done(all_listed)
             if self._stopping:
                 return
 
@@ -278,6 +284,7 @@ class Engine:
         except RemoteError as error:
             if isinstance(error, NotAuthorized) or patience.is_over(error):
                 raise
+            item.doubt = patience
             item.outcome = self._failed(item, error.code, error.recovery, str(error))
 
     def _failed(self, item: _Item, code: str, recovery: str, message: str) -> Outcome:
@@ -326,9 +333,18 @@ class Engine:
             return item.key
         return (self._target.key(item.mapped.fields) if item.mapped else None) or item.record.key
 
-    def _commit_what_is_done(self) -> None:
+    def _commit_what_is_done(self, all_listed: bool) -> None:
+        """Failures that may end the run wait for what follows: a resume then tries their records again."""
         while self._pages and self._pages[0].is_done:
+            if self._pages[0].is_in_doubt and (self._stopping or self._may_learn_more(all_listed)):
+                return
             self._commit(self._pages.pop(0))
+
+    def _may_learn_more(self, all_listed: bool) -> bool:
+        """Whether work is under way that will show whether the system is well."""
+        if not all(page.is_done for page in self._pages):
+            return True
+        return not all_listed and sum(page.size for page in self._pages) < self._most
 
     def _commit(self, page: _PageUnderWay) -> None:
         moved = [item for item in page.items if item.outcome is None and item.change is not None]

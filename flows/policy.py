@@ -24,6 +24,11 @@ class Patience:
         self._refusals = 0
         self._worked = False
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the latest failures may be about the system, and not about their records."""
+        return bool(self._in_a_row or (self._refusals and not self._worked))
+
     def worked(self) -> None:
         """A record went through."""
         if not self._worked or self._in_a_row:

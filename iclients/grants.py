@@ -93,7 +93,8 @@ def _session(iclient: IClient, provider: Provider, transport: Transport) -> OAut
         token_endpoint_auth_method=provider.client_authentication,
     )
     session.trust_env = False
-    session.mount("https://", _TransportAdapter(transport))
+    for scheme in ("https://", "http://"):  # requests' own adapters would send a secret in the clear
+        session.mount(scheme, _TransportAdapter(transport))
     return session
 
 

@@ -31,6 +31,8 @@ class Provider:
 
     name: ClassVar[str]
     client_authentication: ClassVar[str] = "client_secret_post"
+    settings: ClassVar[tuple[str, ...]] = ()
+    """The names that an iClient's `settings` may have."""
     explanations: ClassVar[Mapping[int | str, str]] = {}
     """Code or error → one sentence with the next step; `{iclient}`, `{tenant}` and `{client_id}` are filled in."""
 

@@ -45,7 +45,8 @@ class AuthorizedSession:
         """A token other than `refused`, which a server did not take: asked for only if nobody has done so yet."""
         with self._lock:
             stored = self._tokens.get(self._key)
-            if stored is None or stored.access_token == refused.access_token:
+            is_other = stored is not None and stored.access_token != refused.access_token
+            if stored is None or not is_other or not stored.is_fresh(self._clock.now()):
                 stored = self._ask(stored)
             self._token = stored
             return stored

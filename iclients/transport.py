@@ -29,11 +29,10 @@ from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSe
 
 CHUNK_BYTES: Final = 65_536
 IDLE_SECONDS: Final = 60.0
-RETRY_AFTER_DIGITS: Final = 9
-"""A longer number is nonsense, and more than a wait can be told."""
 
 _HEADER_TEXT: Final = re.compile(r"[\t\x20-\x7e]*")
 _ADDRESS_TEXT: Final = re.compile(r"[\x21-\x7e]+")
+_WAIT_TEXT: Final = re.compile(r"[0-9]{1,9}")  # a longer number is more than a wait can be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Answer:
     def retry_after_seconds(self) -> float | None:
         """`Retry-After` in seconds, where it is a number (RFC 9110 §10.2.3)."""
         text = self.headers.get("retry-after", "")
-        return float(text) if re.fullmatch(rf"[0-9]{{1,{RETRY_AFTER_DIGITS}}}", text) else None
+        return float(text) if _WAIT_TEXT.fullmatch(text) else None
 
 
 class Transport:
@@ -90,16 +89,16 @@ class Transport:
         request = _request_bytes(method, target, host, headers, body)
         connection = self._take(where) or self._connect(where, deadline)
         try:
-            parser = _AnswerParser(max_answer_bytes or self._max_answer_bytes)
-            answer, reusable = _converse(connection, parser, request, where[0], deadline)
+            answer = _AnswerParser(max_answer_bytes or self._max_answer_bytes)
+            _converse(connection, answer, request, where[0], deadline)
         except BaseException:
             connection.close()
             raise
-        if reusable:
+        if answer.reusable:
             self._idle.setdefault(where, deque()).append((time.monotonic(), connection))
         else:
             connection.close()
-        return answer
+        return answer.result()
 
     def close(self) -> None:
         """Close what is idle. The transport can be used again."""
@@ -238,9 +237,7 @@ def _address(url: str) -> tuple[tuple[str, int], str, str]:
     return (parts.hostname, port), f"{target}?{parts.query}" if parts.query else target, parts.netloc
 
 
-def _converse(
-    connection: ssl.SSLSocket, answer: _AnswerParser, request: bytes, host: str, deadline: float
-) -> tuple[Answer, bool]:
+def _converse(connection: ssl.SSLSocket, answer: _AnswerParser, request: bytes, host: str, deadline: float) -> None:
     unsent = memoryview(request)
     try:
         while unsent:
@@ -257,7 +254,6 @@ def _converse(
         raise DeadlineExceeded(f"{host} did not answer in time: it is slow or stuck; try again later.") from error
     except OSError as error:
         raise AnswerLost(f"The connection to {host} broke before the answer was whole.") from error
-    return answer.result(), answer.reusable
 
 
 def _request_bytes(method: str, target: str, host: str, headers: Mapping[str, str], body: bytes | None) -> bytes:

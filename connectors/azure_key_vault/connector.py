@@ -46,7 +46,7 @@ class AzureKeyVault(Connector):
     def ping(self) -> Ping:
         if not self._is_data:
             return control_plane.ping(self._client, self._cloud.arm)
-        next(iter(self._secrets().pages()))
+        self._secrets().probe()
         return Ping(f"{self._vault.host} let the connection in and listed its secrets.")
 
     def source(self, resource: str, options: ReadOptions) -> Source:
@@ -55,7 +55,7 @@ class AzureKeyVault(Connector):
 
     def target(self, resource: str, options: WriteOptions) -> Target:
         self._check_resource(resource)
-        return SecretsTarget(self._secrets(), options, self.access.fingerprint)
+        return SecretsTarget(self._secrets(), options, self.access.fingerprint, self.access.clock)
 
     def _check_resource(self, resource: str) -> None:
         if not self._is_data or resource != "secrets":

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from iclients.secret import Secret
 
+LAG_SECONDS: Final = 3.0
+"""`updated` has whole seconds: what was touched this short ago may be touched again without showing it."""
 DEFAULT_API_VERSION: Final = "2025-07-01"
 LONGEST_VALUE_CHARACTERS: Final = 25_600
 LONGEST_CONTENT_TYPE_CHARACTERS: Final = 255

@@ -69,6 +69,12 @@ def load_page(document: Any) -> tuple[list[SecretProperties], str | None]:
     return [_properties(item) for item in loaded["value"] or ()], loaded["nextLink"] or None
 
 
+def next_link(document: Any) -> str | None:
+    """The link to the next page, read before the page itself is looked at."""
+    link = document.get("nextLink") if isinstance(document, dict) else None
+    return link if isinstance(link, str) and link else None
+
+
 def load_properties(document: Any) -> SecretProperties:
     """An answer about one secret whose value does not matter. Raises MalformedAnswer."""
     return _properties(_load(_BUNDLE, document))

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from connectors.azure_key_vault.model import SecretProperties, VaultAddress, VaultSecret
-from connectors.azure_key_vault.schemas import load_page, load_properties, load_secret
+from connectors.azure_key_vault.schemas import load_page, load_properties, load_secret, next_link
 from connectors.errors import HostNotAllowed
+from connectors.paging import ahead
 from connectors.rest import Call, RestClient
 
 PAGE_SIZE: Final = 25
@@ -25,6 +26,10 @@ class VaultSecrets:
     def pages(self, link: str | None = None) -> Iterator[tuple[list[SecretProperties], str | None]]:
         """Properties of all secrets, page by page, each with the link to the next. Needs list (readMetadata)."""
         return self._follow("list", link or f"{self._url('')}&maxresults={PAGE_SIZE}")
+
+    def probe(self) -> None:
+        """One secret's properties, to see whether listing works. Needs list (readMetadata)."""
+        load_page(self._client.json(Call("list", "GET", f"{self._url('')}&maxresults=1")))
 
     def versions(self, name: str) -> Iterator[tuple[list[SecretProperties], str | None]]:
         """Properties of all versions of a secret. Needs list (readMetadata)."""
@@ -66,10 +71,15 @@ class VaultSecrets:
     def _url(self, path: str) -> str:
         return f"{self.vault.url}/secrets{path}{self._query}"
 
-    def _follow(self, kind: str, link: str | None) -> Iterator[tuple[list[SecretProperties], str | None]]:
-        """Pages by nextLink, taken as it is, as long as it leads to this vault."""
+    def _follow(self, kind: str, link: str) -> Iterator[tuple[list[SecretProperties], str | None]]:
+        for document in ahead(self._documents(kind, link)):
+            yield load_page(document)
+
+    def _documents(self, kind: str, link: str | None) -> Iterator[Any]:
+        """Pages as they came, by nextLink, taken as it is, as long as it leads to this vault."""
         while link:
             if not self.vault.owns(link):
                 raise HostNotAllowed(f"{self.vault.host} gave a next page on another host: it was not followed.")
-            items, link = load_page(self._client.json(Call(kind, "GET", link)))
-            yield items, link
+            document = self._client.json(Call(kind, "GET", link))
+            yield document
+            link = next_link(document)

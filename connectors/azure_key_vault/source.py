@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
-from connectors.azure_key_vault.model import SecretProperties
+from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties
 from connectors.azure_key_vault.secrets import VaultSecrets
 from connectors.connector import Source
 from connectors.errors import BadRequest, RecordError, SettingsError
 from connectors.model import Checkpoint, Page, ReadOptions, Record
 from iclients.clock import Clock
-
-LAG_SECONDS: Final = 3.0
-"""`updated` has whole seconds: what was touched this short ago may be touched again without showing it."""
 
 
 class SecretsSource(Source):
@@ -52,7 +48,8 @@ class SecretsSource(Source):
 
     def _record(self, item: SecretProperties) -> Record:
         left_out = "it belongs to a certificate" if item.managed else None
-        return Record(item.name, item.fields(), marker=self._marker(item), left_out=left_out)
+        fields = {name: value for name, value in item.fields().items() if name not in self.unread}
+        return Record(item.name, fields, marker=self._marker(item), left_out=left_out)
 
     def _marker(self, item: SecretProperties) -> str | None:
         if item.updated is None or self._clock.now() - item.updated < LAG_SECONDS:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from connectors.azure_key_vault.errors import is_disabled
-from connectors.azure_key_vault.model import SecretProperties, VaultSecret
+from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties, VaultSecret
 from connectors.azure_key_vault.schemas import WRITABLE_FIELDS, load_record
 from connectors.azure_key_vault.secrets import VaultSecrets
 from connectors.connector import Target
 from connectors.errors import Conflict, Forbidden, NotFound, SettingsError
 from connectors.model import Change, Effect, Known, Record, WriteOptions
+from iclients.clock import Clock
 from iclients.errors import AnswerLost, MalformedAnswer
 
 _ATTRIBUTES: Final = (("enabled", "enabled"), ("not_before", "nbf"), ("expires", "exp"))
@@ -33,6 +34,7 @@ class _Write:
     name: str
     parameters: dict[str, Any]
     version: str = ""
+    is_new: bool = False
 
     def __repr__(self) -> str:
         return f"_Write({self.name!r})"
@@ -41,13 +43,16 @@ class _Write:
 class SecretsTarget(Target):
     """The secrets of a vault as the place to write to. Needs list, get and set."""
 
-    def __init__(self, secrets: VaultSecrets, options: WriteOptions, fingerprint: Callable[[bytes], str]) -> None:
+    def __init__(
+        self, secrets: VaultSecrets, options: WriteOptions, fingerprint: Callable[[bytes], str], clock: Clock
+    ) -> None:
         """Raises SettingsError where the operation or a mapped field cannot be."""
         _check_options(options)
         self.identity = f"azure-key-vault:{secrets.vault.host}/secrets"
         self._secrets = secrets
         self._options = options
         self._fingerprint = fingerprint
+        self._clock = clock
         self._listed: dict[str, int] = {}
         self._disabled: dict[str, SecretProperties] = {}
 
@@ -96,7 +101,8 @@ class SecretsTarget(Target):
     def _missing(self, wanted: dict[str, Any], fingerprint: str) -> Change:
         if self._options.operation == "update":
             return Change(Effect.SKIPPED, reason="it is not there to be updated")
-        return Change(Effect.CREATED, fingerprint, owned=True, payload=_Write(wanted["name"], _parameters(wanted)))
+        write = _Write(wanted["name"], _parameters(wanted), is_new=True)
+        return Change(Effect.CREATED, fingerprint, owned=True, payload=write)
 
     def _compared(self, wanted: dict[str, Any], fingerprint: str, known: Known) -> Change:
         name = wanted["name"]
@@ -106,9 +112,11 @@ class SecretsTarget(Target):
         now = current.properties
         same_value = current.value.reveal() == wanted["value"]
         if same_value and _same_properties(wanted, now):
-            return _already_there(fingerprint, now, known)
+            return self._already_there(fingerprint, now, known)
         if self._options.operation == "add":
             return Change(Effect.SKIPPED, reason="it is already there")
+        if known.intent and not known.owned and known.intent == self._fingerprint(_canonical(_like(wanted, current))):
+            known = replace(known, owned=True)
         if not (known.owned or self._options.adopt):
             return self._unowned(name)
         if same_value and not _clears(wanted, now):
@@ -120,7 +128,20 @@ class SecretsTarget(Target):
         """Its value cannot be compared: the vault shows no value of a disabled secret."""
         if self._options.operation == "add":
             return Change(Effect.SKIPPED, reason="it is already there")
-        return self._replacement(wanted, self._disabled.get(wanted["name"].lower()), fingerprint, known)
+        now = self._disabled.get(wanted["name"].lower())
+        was_ours = known.intent == fingerprint and not (known.owned or self._options.adopt)
+        if was_ours and now is not None and _same_properties(wanted, now):
+            return self._already_there(fingerprint, now, known)
+        return self._replacement(wanted, now, fingerprint, known)
+
+    def _already_there(self, fingerprint: str, now: SecretProperties, known: Known) -> Change:
+        """Equal: nothing to write. If an earlier attempt meant to write exactly this, the write was ours."""
+        is_settled = now.updated is not None and self._clock.now() - now.updated >= LAG_SECONDS
+        marker = str(now.updated) if is_settled else ""
+        if known.intent and known.intent == fingerprint:
+            effect = Effect.UPDATED if known.owned else Effect.CREATED
+            return Change(effect, fingerprint, marker, owned=True)
+        return Change(Effect.UNCHANGED, fingerprint, marker, known.owned)
 
     def _current(self, name: str) -> VaultSecret | None:
         """What is there now; None where it is disabled or gone, so that its value cannot be compared."""
@@ -165,9 +186,21 @@ class SecretsTarget(Target):
     def _find(self, write: _Write) -> SecretProperties | None:
         """The secret, if it is what a write with a lost answer should have made it."""
         current = self._current(write.name)
-        if current is None or current.value.reveal() != write.parameters["value"]:
+        if current is None:
+            return self._find_disabled(write) if write.is_new else None
+        if current.value.reveal() != write.parameters["value"]:
             return None
         return current.properties if _plain(_parameters_of(current)) == _plain(write.parameters) else None
+
+    def _find_disabled(self, write: _Write) -> SecretProperties | None:
+        """A new secret that was written as disabled: no value of it is shown, but it was not there before."""
+        try:
+            found = next((item for items, _ in self._secrets.versions(write.name) for item in items), None)
+        except NotFound:
+            return None
+        if found is None or found.enabled:
+            return None
+        return found if _plain(_parameters_of_properties(found)) == _plain(_without_value(write.parameters)) else None
 
 
 def _check_options(options: WriteOptions) -> None:
@@ -205,8 +238,21 @@ def _parameters(wanted: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parameters_of(secret: VaultSecret) -> dict[str, Any]:
-    properties = {key: getattr(secret.properties, key) for key in _PROPERTIES}
-    return _parameters({**properties, "value": secret.value.reveal()})
+    return {"value": secret.value.reveal(), **_parameters_of_properties(secret.properties)}
+
+
+def _parameters_of_properties(properties: SecretProperties) -> dict[str, Any]:
+    return _parameters({key: getattr(properties, key) for key in _PROPERTIES})
+
+
+def _without_value(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: part for key, part in parameters.items() if key != "value"}
+
+
+def _like(wanted: Mapping[str, Any], current: VaultSecret) -> dict[str, Any]:
+    """What is there now, in the fields that are wanted: what an earlier attempt may have written."""
+    there = {key: getattr(current.properties, key) for key in _PROPERTIES if key in wanted}
+    return {"name": wanted["name"], "value": current.value.reveal(), **there}
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,15 +276,6 @@ def _clears(wanted: Mapping[str, Any], now: SecretProperties) -> bool:
     """Whether something that is set must go: only a new version can do that."""
     names = ("content_type", "not_before", "expires")
     return any(name in wanted and wanted[name] is None and getattr(now, name) is not None for name in names)
-
-
-def _already_there(fingerprint: str, now: SecretProperties, known: Known) -> Change:
-    """Equal: nothing to write. If an earlier attempt meant to write exactly this, the write was ours."""
-    marker = str(now.updated)
-    if known.intent and known.intent == fingerprint:
-        effect = Effect.UPDATED if known.owned else Effect.CREATED
-        return Change(effect, fingerprint, marker, owned=True)
-    return Change(Effect.UNCHANGED, fingerprint, marker, known.owned)
 
 
 def _canonical(wanted: Mapping[str, Any]) -> bytes:

@@ -8,6 +8,7 @@ import click
 
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json, print_table
+from integrator.errors import UserError
 
 
 @click.command("apply")
@@ -50,5 +51,8 @@ def dump_document(file: Path | None, as_json: bool) -> None:
     if file is None:
         click.echo(text, nl=False)
     else:
-        file.write_text(text, "utf-8")
+        try:
+            file.write_text(text, "utf-8")
+        except OSError as error:
+            raise UserError(f"{file} cannot be written ({error.strerror}): name another file.") from error
         click.echo(f"Wrote {file}.", err=True)

@@ -7,6 +7,7 @@ SQLite runs in WAL mode with synchronous FULL: what was committed is on the disk
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from integrator.store.migrations import HEAD
 BUSY_TIMEOUT_MS: Final = 10_000
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
+_DAMAGED: Final = ("not a database", "malformed")
 _PRAGMAS: Final = (
     f"pragma busy_timeout = {BUSY_TIMEOUT_MS}",
     "pragma journal_mode = wal",
@@ -79,16 +81,18 @@ def explained(url: URL) -> Iterator[None]:
     """Tell as DatabaseUnusable what the machine, and not the code, does to a database."""
     try:
         yield
-    except OperationalError as error:
-        raise DatabaseUnusable(
-            f"The database {_shown(url)} cannot be used ({error.orig}): see whether another process keeps it busy, "
-            "whether the disk is full, and who owns its folder."
-        ) from error
-    except DBAPIError as error:
-        if "not a database" not in str(error.orig):
+    except (DBAPIError, sqlite3.Error) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        if any(words in str(reason) for words in _DAMAGED):
+            raise DatabaseUnusable(
+                f"{_shown(url)} is not a database, or is damaged ({reason}): put it back from your backup, or set "
+                "INTEGRATOR_HOME elsewhere."
+            ) from error
+        if not isinstance(error, OperationalError | sqlite3.OperationalError):
             raise
         raise DatabaseUnusable(
-            f"{_shown(url)} is not a database: put it back from your backup, or set INTEGRATOR_HOME elsewhere."
+            f"The database {_shown(url)} cannot be used ({reason}): see whether another process keeps it busy, "
+            "whether the disk is full, and who owns its folder."
         ) from error
 
 

@@ -35,7 +35,7 @@ with Store.open(Config.from_environment()) as store:
         keys = [f"{page}-{number}" for number in range(5)]
         journal.intend("t", {key: "f" for key in keys})
         progress.counts["read"] += len(keys)
-        outcomes = [Outcome(key, Effect.CREATED) for key in keys]
+        outcomes = [Outcome(key, Effect.CREATED, target_key=key) for key in keys]
         entries = {key: Known("f", owned=True) for key in keys}
         journal.commit("t", Settled(outcomes, {"page": page + 1}, progress, entries))
         print(page, flush=True)

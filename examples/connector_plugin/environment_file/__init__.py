@@ -1,0 +1,1 @@
+"""`.env` files for Integrator: `KEY=value` lines as records, written key by key."""
