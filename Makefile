@@ -14,10 +14,10 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 quick: .venv/installed-test
-	$(BIN)/pytest -m "not kill and not acceptance"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not kill and not acceptance"
 
 lint: .venv/installed-test
 	$(BIN)/ruff check
@@ -26,7 +26,7 @@ lint: .venv/installed-test
 	$(BIN)/lint-imports
 
 nightly: .venv/installed-test
-	INTEGRATOR_KILLS=200 $(BIN)/pytest
+	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks

@@ -39,7 +39,8 @@ class Access:
     """What a connection is given to work with, made by the composition root.
 
     `session` gives tokens for a list of scopes; `budget` a shared budget by name; `fingerprint` a keyed digest, so
-    that equality can be remembered without a value; `folder` is where relative paths begin; `retrying` how patient it is.
+    that equality can be remembered without a value; `folder` is where relative paths begin; `retrying` how patient it is;
+    `scopes` what its iClient has chosen.
     """
 
     clock: Clock
@@ -50,6 +51,7 @@ class Access:
     session: Callable[[Sequence[str]], AuthorizedSession] | None = None
     budget: Callable[[str, Mapping[str, int], float], Budget] | None = None
     retrying: Retrying | None = None
+    scopes: tuple[str, ...] = ()
 
 
 class Source:

@@ -15,13 +15,17 @@ from typing import Any, Final
 
 from connectors.errors import HostNotAllowed, Throttled
 from connectors.throttle import Budget
+from iclients.answers import Answer
 from iclients.clock import Clock
 from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, Recovery, RemoteError
 from iclients.retrying import Retrying
 from iclients.session import AuthorizedSession
-from iclients.transport import Answer, Transport
+from iclients.transport import Transport
 
 CALL_RETRYING: Final = Retrying(attempts=8, total_seconds=180.0, base_seconds=0.5, max_wait_seconds=8.0)
+
+_UNCLEAR: Final = frozenset({500, 502, 504})
+"""After these nobody knows whether the request was carried out (RFC 9110 §15.6); after 503 it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +62,25 @@ class RestClient:
         self._is_allowed = is_allowed
         self._explain = explain
         self._retrying = retrying or CALL_RETRYING
+        self._allowed_origins: set[str] = set()
         self._count_lock = threading.Lock()
         self.calls: Counter[str] = Counter()
 
     def json(self, call: Call) -> Any:
         """The answer's JSON. Raises RemoteError: see `connectors.errors` and `iclients.errors` for what follows."""
-        if not self._is_allowed(call.url):
-            raise HostNotAllowed(
-                f"{_origin(call.url)} is not a host of this connection's cloud profile: no token was sent to it."
-            )
+        self._check_host(call.url)
         self._session.token()  # here, because asking for one is retried on its own: retries would multiply
         return self._retrying.call(lambda: self._attempt(call), self._clock, lambda error: _may_repeat(error, call))
+
+    def _check_host(self, url: str) -> None:
+        """Every url is checked; those that begin like one that was allowed need no parsing again."""
+        origin = _origin(url)
+        if origin in self._allowed_origins:
+            return
+        if not self._is_allowed(url):
+            raise HostNotAllowed(f"{origin} is not a host of this connection's cloud profile: no token was sent to it.")
+        if url.startswith(f"{origin}/"):
+            self._allowed_origins.add(origin)
 
     def _attempt(self, call: Call) -> Any:
         token = self._session.token()
@@ -97,6 +109,8 @@ class RestClient:
 
     def _explained(self, answer: Answer, call: Call) -> RemoteError:
         error = self._explain(answer, call)
+        if answer.status in _UNCLEAR and not call.repeatable:
+            return AnswerLost(f"{error} Whether it was carried out is not known.", code=error.code)
         if error.recovery is Recovery.RETRY and error.retry_after_seconds is None:
             error.retry_after_seconds = answer.retry_after_seconds
         return error

@@ -20,6 +20,8 @@ BURST_SECONDS: Final = 0.05
 """How far behind the clock a slot may be; for short periods half of what SHARE leaves over."""
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 16.0
+LONGEST_ASKED_PAUSE_SECONDS: Final = 120.0
+"""No server may stop a run for longer than this at a time."""
 SLOWEST: Final = 8.0
 
 
@@ -65,4 +67,4 @@ class Budget:
     def _pause(self, retry_after_seconds: float | None) -> float:
         self._pauses += 1
         own = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self._pauses - 1))
-        return own if retry_after_seconds is None else retry_after_seconds
+        return own if retry_after_seconds is None else min(retry_after_seconds, LONGEST_ASKED_PAUSE_SECONDS)

@@ -11,70 +11,23 @@ down end it, after the pages that were complete.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Final
 
 from connectors.connector import Source, Target
-from connectors.errors import RecordError
-from connectors.model import BadRecord, Change, Checkpoint, Effect, Known, Page, Record
+from connectors.model import Effect, Known, Page
 from flows.journal import WHOLE, Journal, Settled
-from flows.mapping import Mapping as FieldMapping
-from flows.mapping import compile_filter
 from flows.model import Cursor, Flow, Outcome, Progress, RunStatus
-from flows.policy import Patience
+from flows.mover import Mover
+from flows.under_way import Item, PageUnderWay
 from flows.workers import Lister, Workers
 from iclients.clock import Clock, Stopped
-from iclients.errors import NotAuthorized, RemoteError
 
 RECORDS_UNDER_WAY_PER_WORKER: Final = 8
 FEWEST_RECORDS_UNDER_WAY: Final = 100
-
-
-@dataclass(slots=True)
-class _Item:
-    """One record on its way through the engine."""
-
-    record: Record
-    key: str | None = None
-    known: Known | None = None
-    mapped: Record | None = None
-    change: Change | None = None
-    source_marker: str = ""
-    outcome: Outcome | None = None
-    doubt: Patience | None = None
-
-
-@dataclass(slots=True)
-class _PageUnderWay:
-    """A page on its way: what of it is still being worked on, and what is already known of it."""
-
-    size: int
-    checkpoint: Checkpoint | None
-    items: list[_Item] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    skipped: int = 0
-    pending: int = 0
-    is_assessed: bool = False
-    is_done: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether records of it failed for what may be no fault of theirs."""
-        return any(item.doubt is not None and item.doubt.is_in_doubt for item in self.items)
-
-    def one_less(self) -> bool:
-        """One of its tasks has ended; whether it was the last."""
-        with self.lock:
-            self.pending -= 1
-            return self.pending == 0
 
 
 _Event = tuple[str, Any]
@@ -97,26 +50,18 @@ class Engine:
     ) -> None:
         """Raises FlowDefinitionError where filter or mapping cannot work with this source."""
         self._source, self._target, self._journal, self._clock = source, target, journal, clock
-        self._where = compile_filter(flow.exports[0].where, source.unread)
-        self._mapping = FieldMapping(flow.steps[0].mapping)
-        if (available := source.fields()) is not None:
-            self._mapping.check_source(available)
-        self._step = f"import {flow.steps[0].connection}/{flow.steps[0].resource}"
-        self._digest = _digest(flow)
+        self._mover = Mover(flow, source, target)
         self._width = width
         self._most = max(FEWEST_RECORDS_UNDER_WAY, width * RECORDS_UNDER_WAY_PER_WORKER)
         self._count_calls = calls
         self._report = report
-        self._knows_key_early = not self._mapping.depends_on(target.key_field, source.unread)
         self._events: SimpleQueue[_Event] = SimpleQueue()
-        self._patience_assessing, self._patience_writing = Patience(), Patience()
         self._fatal: BaseException | None = None
         self._stopping = False
         self._has_begun = False
         self._progress, self._before = Progress(), Progress()
         self._started = clock.monotonic()
-        self._pages: list[_PageUnderWay] = []
-        self._seen: dict[str, int | None] = {}
+        self._pages: list[PageUnderWay] = []
 
     @property
     def progress(self) -> Progress | None:
@@ -125,7 +70,7 @@ class Engine:
 
     def stop(self) -> None:
         """End the run after the pages that are complete; it can be resumed."""
-        self._stopping = True
+        self._stop()
         self._events.put(("stop", None))
 
     def run(self) -> RunStatus:
@@ -148,6 +93,10 @@ class Engine:
             self._source.close()
             self._target.close()
 
+    def _stop(self) -> None:
+        self._stopping = True
+        self._mover.stop()
+
     def _begin(self) -> Cursor | None:
         cursor, progress = self._journal.start()
         self._started = self._clock.monotonic()
@@ -161,7 +110,7 @@ class Engine:
             self._progress = progress
         self._cursor: Cursor = cursor or {}
         if cursor and self._target.remembers:
-            self._seen = dict.fromkeys(filter(None, self._journal.keys()))
+            self._mover.has_moved(self._journal.keys())
         return cursor
 
     def _move(self, cursor: Cursor | None) -> None:
@@ -197,16 +146,16 @@ class Engine:
                 self._fatal = self._fatal or what
             elif kind == "broken":
                 self._fatal = self._fatal or what
-                self._stopping = True
+                self._stop()
             self._commit_what_is_done(all_listed)
             if self._stopping:
                 return
 
     def _on_listed(self, page: Page) -> None:
-        under_way = _PageUnderWay(len(page.records), page.checkpoint)
+        under_way = PageUnderWay(len(page.records), page.checkpoint)
         self._pages.append(under_way)
         for record in page.records:
-            self._sort(record, under_way)
+            self._mover.sort(record, under_way)
         self._look_up(under_way)
         under_way.pending = len(under_way.items)
         if not under_way.items:
@@ -214,47 +163,7 @@ class Engine:
         for item in under_way.items:
             self._workers.put(partial(self._prepare, item, under_way))
 
-    def _sort(self, record: Record | BadRecord, page: _PageUnderWay) -> None:
-        """Bad, left out, repeated, or on its way."""
-        if isinstance(record, BadRecord):
-            page.outcomes.append(
-                Outcome(record.key, Effect.FAILED, record.line, "export", record.code, "skip", record.message)
-            )
-            return
-        try:
-            is_wanted = not record.left_out and self._where(record.fields)
-        except RecordError as error:
-            page.outcomes.append(
-                Outcome(record.key, Effect.FAILED, record.line, "export", error.code, error.recovery, str(error))
-            )
-            return
-        if not is_wanted:
-            page.skipped += 1
-            return
-        item = _Item(record)
-        if self._target.remembers and self._knows_key_early:
-            item.key = self._early_key(record)
-            if item.key is not None and item.key in self._seen:
-                page.outcomes.append(self._repeated(item, self._seen[item.key]))
-                return
-            if item.key is not None:
-                self._seen[item.key] = record.line
-        page.items.append(item)
-
-    def _early_key(self, record: Record) -> str | None:
-        field_name = self._target.key_field
-        return self._target.key({field_name: self._mapping.value_of(field_name, record)})
-
-    def _repeated(self, item: _Item, line: int | None) -> Outcome:
-        earlier = f"line {line}" if line else "an earlier record"
-        return self._failed(
-            item,
-            "duplicate_name",
-            "skip",
-            f"{item.record.key} has the same name as {earlier} (names are compared without case): keep one of them.",
-        )
-
-    def _look_up(self, page: _PageUnderWay) -> None:
+    def _look_up(self, page: PageUnderWay) -> None:
         keys = [item.key for item in page.items if item.key is not None]
         if not keys:
             return
@@ -262,76 +171,27 @@ class Engine:
         for item in page.items:
             item.known = known.get(item.key or "")
 
-    def _prepare(self, item: _Item, page: _PageUnderWay) -> None:
-        self._guarded(item, self._assess, self._patience_assessing)
+    def _prepare(self, item: Item, page: PageUnderWay) -> None:
+        self._mover.prepare(item)
         if page.one_less():
             self._events.put(("assessed", page))
 
-    def _write(self, item: _Item, page: _PageUnderWay) -> None:
-        self._guarded(item, self._carry_out, self._patience_writing)
+    def _write(self, item: Item, page: PageUnderWay) -> None:
+        self._mover.write(item)
         if page.one_less():
             self._events.put(("written", page))
 
-    def _guarded(self, item: _Item, act: Callable[[_Item], None], patience: Patience) -> None:
-        """Do it; a failure that concerns this record alone becomes its outcome."""
-        if self._stopping:
-            raise Stopped
-        try:
-            act(item)
-            patience.worked()
-        except RecordError as error:
-            item.outcome = self._failed(item, error.code, error.recovery, str(error))
-        except RemoteError as error:
-            if isinstance(error, NotAuthorized) or patience.is_over(error):
-                raise
-            item.doubt = patience
-            item.outcome = self._failed(item, error.code, error.recovery, str(error))
-
-    def _failed(self, item: _Item, code: str, recovery: str, message: str) -> Outcome:
-        return self._told(item, Effect.FAILED, code, str(recovery), message)
-
-    def _told(self, item: _Item, effect: Effect, code: str, recovery: str, message: str) -> Outcome:
-        record = item.record
-        return Outcome(record.key, effect, record.line, self._step, code, recovery, message, item.key or "")
-
-    def _assess(self, item: _Item) -> None:
-        known = item.known
-        if known and item.key and self._is_unchanged(item.record, item.key, known):
-            item.source_marker = known.source_marker
-            item.change = Change(Effect.UNCHANGED, known.fingerprint, known.marker, known.owned)
-            return
-        record = self._source.read(item.record)
-        item.source_marker = self._marker(record)
-        item.mapped = self._mapping.apply(record)
-        item.change = self._target.assess(item.mapped, known)
-
-    def _is_unchanged(self, record: Record, key: str, known: Known) -> bool:
-        """Neither side has moved since the last run: then nothing of this record needs to be read."""
-        marker = self._marker(record)
-        return bool(marker) and marker == known.source_marker and self._target.is_current(key, known)
-
-    def _marker(self, record: Record) -> str:
-        return f"{self._digest}:{record.marker}" if record.marker else ""
-
-    def _on_assessed(self, page: _PageUnderWay) -> None:
-        writing = [item for item in page.items if item.outcome is None and _writes(item)]
+    def _on_assessed(self, page: PageUnderWay) -> None:
+        writing = [item for item in page.items if item.writes]
         if not writing or not self._target.remembers:
             page.is_done = True
             return
-        keys = {self._key(item): item.change.fingerprint for item in writing if item.change}
+        keys = {self._mover.key(item): item.change.fingerprint for item in writing if item.change}
         self._journal.intend(self._target.identity, keys)
         page.pending = len(writing)
         for item in writing:
+            item.is_intended = True
             self._workers.put(partial(self._write, item, page))
-
-    def _carry_out(self, item: _Item) -> None:
-        if item.change is not None and item.mapped is not None:
-            item.change = self._target.write(item.mapped, item.change)
-
-    def _key(self, item: _Item) -> str:
-        if item.key is not None:
-            return item.key
-        return (self._target.key(item.mapped.fields) if item.mapped else None) or item.record.key
 
     def _commit_what_is_done(self, all_listed: bool) -> None:
         """Failures that may end the run wait for what follows: a resume then tries their records again."""
@@ -346,11 +206,9 @@ class Engine:
             return True
         return not all_listed and sum(page.size for page in self._pages) < self._most
 
-    def _commit(self, page: _PageUnderWay) -> None:
-        moved = [item for item in page.items if item.outcome is None and item.change is not None]
-        changes = [item.change for item in moved if item.change is not None]
-        state = self._target.settle([change for change in changes if change.writes])
-        outcomes = page.outcomes + [item.outcome or self._outcome(item) for item in page.items]
+    def _commit(self, page: PageUnderWay) -> None:
+        state = self._target.settle([item.change for item in page.items if item.writes and item.change is not None])
+        outcomes = page.outcomes + [self._mover.outcome(item) for item in page.items]
         self._count(page, outcomes)
         self._cursor = {"source": page.checkpoint, "target": state, "read_all": page.checkpoint is None}
         go_on = self._journal.commit(
@@ -359,33 +217,22 @@ class Engine:
                 outcomes=[outcome for outcome in outcomes if outcome.effect is not Effect.SKIPPED],
                 cursor=self._cursor,
                 progress=self._progress.copy(),
-                entries=self._entries(moved),
+                entries=self._entries(page.items),
             ),
         )
         self._lister.done(page.size)
         self._report(self._progress)
         if not go_on:
-            self._stopping = True
+            self._stop()
 
-    def _outcome(self, item: _Item) -> Outcome:
-        change = item.change or Change(Effect.FAILED)
-        recovery = "skip" if change.effect is Effect.CONFLICT else ""
-        return self._told(item, change.effect, change.code, recovery, change.reason)
-
-    def _entries(self, moved: Sequence[_Item]) -> dict[str, Known]:
+    def _entries(self, items: Sequence[Item]) -> dict[str, Known]:
+        """What the ledger learns from a page."""
         if not self._target.remembers:
             return {}
-        entries = {}
-        for item in moved:
-            change = item.change
-            if change is None or not change.fingerprint:
-                continue
-            entry = Known(change.fingerprint, change.marker, item.source_marker, change.owned)
-            if entry != item.known:
-                entries[self._key(item)] = entry
-        return entries
+        found = ((item, self._mover.entry(item)) for item in items)
+        return {self._mover.key(item): entry for item, entry in found if entry is not None and entry != item.known}
 
-    def _count(self, page: _PageUnderWay, outcomes: Sequence[Outcome]) -> None:
+    def _count(self, page: PageUnderWay, outcomes: Sequence[Outcome]) -> None:
         counts = self._progress.counts
         counts["read"] += page.size
         counts[Effect.SKIPPED] += page.skipped
@@ -408,13 +255,3 @@ class Engine:
         counts = self._progress.counts
         clean = not counts[Effect.FAILED] and not counts[Effect.CONFLICT]
         return RunStatus.SUCCEEDED if clean else RunStatus.WITH_ERRORS
-
-
-def _writes(item: _Item) -> bool:
-    return item.change is not None and item.change.writes
-
-
-def _digest(flow: Flow) -> str:
-    """Changes when what the flow does to a record changes, so that the ledger does not vouch for an older mapping."""
-    text = json.dumps([asdict(flow.exports[0]), asdict(flow.steps[0])], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """Expressions over records: JMESPath to take, sandboxed Jinja to make; compiled once, aware of secrets.
 
 An expression that touches a secret field gives a Secret, so a value cannot slip into the open through a function or
-a template. Sources: JMESPath specification; Jinja, "Sandbox".
+a template. Source: JMESPath specification.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import jinja2
-import jinja2.meta
 import jmespath
 import jmespath.exceptions
 import jmespath.functions
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from connectors.errors import RecordError
 from flows.errors import FlowDefinitionError
@@ -68,15 +65,16 @@ def jmespath_expression(text: str) -> Expression:
 
 def template_expression(text: str) -> Expression:
     """Compile a Jinja template. Raises FlowDefinitionError with the line of the mistake."""
+    from flows.templates import compiled  # Jinja loads slowly, and few mappings have a template
+
     try:
-        names = frozenset(jinja2.meta.find_undeclared_variables(_JINJA.parse(text)))
-        compiled = _JINJA.from_string(text)
-    except jinja2.TemplateError as error:
-        raise FlowDefinitionError(f"{text!r} is not a template: {_first_line(error)}") from error
+        names, render = compiled(text)
+    except ValueError as error:
+        raise FlowDefinitionError(f"{text!r} is not a template: {error}") from error
 
     def evaluate(fields: Fields) -> Any:
         try:
-            return compiled.render(fields)
+            return render(fields)
         except Exception as error:  # noqa: BLE001 - a template may raise anything; its text could hold a value
             raise RecordError(
                 f"The template {text!r} does not work for this record: {type(error).__name__}.", code="template"
@@ -113,6 +111,8 @@ def _root_names(node: Any) -> frozenset[str]:
         return frozenset({WHOLE_RECORD})
     if kind in ("literal", "expref"):
         return frozenset()
+    if kind == "subexpression" and node["children"][0]["type"] == "current":
+        return _root_names(node["children"][1])
     children = node["children"][:1] if kind in _FIRST_CHILD_ONLY else node["children"]
     return frozenset().union(*(_root_names(child) for child in children))
 
@@ -151,7 +151,6 @@ class _Functions(jmespath.functions.Functions):
 _FAILURES: Final = (jmespath.exceptions.JMESPathError, TypeError, ValueError, ArithmeticError)
 """What JMESPath raises for a record that does not suit an expression: not all of it is its own."""
 _OPTIONS: Final = jmespath.Options(custom_functions=_Functions())
-_JINJA: Final = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
 
 
 def _first_line(error: Exception) -> str:

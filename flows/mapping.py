@@ -66,6 +66,8 @@ def compile_filter(text: str | None, unread: frozenset[str]) -> Callable[[Fields
     expression = jmespath_expression(text)
     if asked := sorted(expression.names & unread):
         raise FlowDefinitionError(f"where cannot use {asked[0]}: filters run before any value is read.")
+    if unread and WHOLE_RECORD in expression.names:
+        raise FlowDefinitionError("where cannot look at the whole record (@): filters run before any value is read.")
     return lambda fields: bool(expression(fields))
 
 

@@ -15,10 +15,13 @@ from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 import requests
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.client import OAuth2Client
 from marshmallow import ValidationError
 from requests.adapters import BaseAdapter
+from requests.auth import AuthBase
 
+from iclients.answers import Answer
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
 from iclients.errors import (
@@ -35,7 +38,7 @@ from iclients.provider import Provider, Refusal
 from iclients.retrying import Retrying
 from iclients.schemas import ErrorAnswer, TokenAnswer
 from iclients.secret import MASK, Secret
-from iclients.transport import Answer, Transport
+from iclients.transport import Transport
 
 TOKEN_RETRYING: Final = Retrying(attempts=8, total_seconds=120.0, base_seconds=0.5, max_wait_seconds=4.0)
 TOKEN_DEADLINE_SECONDS: Final = 30.0
@@ -72,38 +75,56 @@ def client_credentials(
         )
     provider.check_app_scopes(iclient, scopes)
     endpoint = provider.token_endpoint(iclient, cloud)
-    session = _session(iclient, provider, transport)
-
+    client = _client(iclient, provider, transport)
     gives_up_at = clock.monotonic() + TOKEN_RETRYING.total_seconds
 
     def ask() -> Token:
         asked_at = clock.now()
         seconds = min(TOKEN_DEADLINE_SECONDS, gives_up_at - clock.monotonic())
-        answer = _post(session, endpoint, scopes, provider.token_parameters(iclient), seconds)
+        answer = _post(client, endpoint, scopes, provider.token_parameters(iclient), seconds)
         return _token(answer, asked_at, scopes, iclient, provider)
 
     return retrying.call(ask, clock, lambda error: error.recovery is Recovery.RETRY)
 
 
-def _session(iclient: IClient, provider: Provider, transport: Transport) -> OAuth2Session:
+def _client(iclient: IClient, provider: Provider, transport: Transport) -> OAuth2Client:
+    """Authlib's client over a session of requests whose every request leaves through our transport."""
+    session = requests.Session()
+    session.trust_env = False
+    for scheme in ("https://", "http://"):  # requests' own adapters would send a secret in the clear
+        session.mount(scheme, _TransportAdapter(transport))
     secret = iclient.credential.value.reveal() if iclient.credential else None
-    session = OAuth2Session(
+    return _Client(
+        session,
         client_id=iclient.client_id,
         client_secret=secret,
         token_endpoint_auth_method=provider.client_authentication,
     )
-    session.trust_env = False
-    for scheme in ("https://", "http://"):  # requests' own adapters would send a secret in the clear
-        session.mount(scheme, _TransportAdapter(transport))
-    return session
+
+
+class _ClientAuth(AuthBase, ClientAuth):  # type: ignore[misc]  # Authlib has no types
+    """Authlib's client authentication in the form in which requests takes it."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.url, request.headers, request.body = self.prepare(
+            request.method, request.url, request.headers, request.body
+        )
+        return request
+
+
+class _Client(OAuth2Client):  # type: ignore[misc]  # Authlib has no types
+    """Authlib's client as its own requests integration makes it, without loading all of JOSE."""
+
+    client_auth_class = _ClientAuth
+    SESSION_REQUEST_PARAMS = ("timeout",)
 
 
 def _post(
-    session: OAuth2Session, endpoint: str, scopes: tuple[str, ...], extra: dict[str, Any], seconds: float
+    client: OAuth2Client, endpoint: str, scopes: tuple[str, ...], extra: dict[str, Any], seconds: float
 ) -> Answer:
     scope = " ".join(scopes)
     try:
-        session.fetch_token(endpoint, grant_type="client_credentials", scope=scope, timeout=seconds, **extra)
+        client.fetch_token(endpoint, grant_type="client_credentials", scope=scope, timeout=seconds, **extra)
     except _Answered as answered:
         return answered.answer
     except requests.RequestException as error:

@@ -50,7 +50,9 @@ class Retrying:
                 wait = self.wait_seconds(tries, error)
                 spent = clock.monotonic() - started
                 allowed = may_repeat(error) if may_repeat else error.recovery is Recovery.RETRY
-                if error.was_retried or not allowed or tries >= self.attempts or spent + wait > self.total_seconds:
+                if not allowed or error.was_retried:
+                    raise
+                if tries >= self.attempts or spent + wait > self.total_seconds:
                     error.was_retried = True
                     raise
                 clock.sleep(wait)

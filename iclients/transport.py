@@ -17,37 +17,21 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import certifi
-import httptools
 
-from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSent, Recovery
+from iclients.answers import Answer, AnswerParser
+from iclients.errors import AnswerLost, DeadlineExceeded, NotSent, Recovery
 
 CHUNK_BYTES: Final = 65_536
 IDLE_SECONDS: Final = 60.0
 
 _HEADER_TEXT: Final = re.compile(r"[\t\x20-\x7e]*")
 _ADDRESS_TEXT: Final = re.compile(r"[\x21-\x7e]+")
-_WAIT_TEXT: Final = re.compile(r"[0-9]{1,9}")  # a longer number is more than a wait can be told
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: status, headers with lower-case names, the whole body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def retry_after_seconds(self) -> float | None:
-        """`Retry-After` in seconds, where it is a number (RFC 9110 §10.2.3)."""
-        text = self.headers.get("retry-after", "")
-        return float(text) if _WAIT_TEXT.fullmatch(text) else None
 
 
 class Transport:
@@ -68,6 +52,7 @@ class Transport:
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._tls_lock = threading.Lock()
+        self._is_closed = False
         self._idle: dict[tuple[str, int], deque[tuple[float, ssl.SSLSocket]]] = {}
         self._deadline_seconds = deadline_seconds
         self._connect_seconds = connect_seconds
@@ -89,19 +74,20 @@ class Transport:
         request = _request_bytes(method, target, host, headers, body)
         connection = self._take(where) or self._connect(where, deadline)
         try:
-            answer = _AnswerParser(max_answer_bytes or self._max_answer_bytes)
+            answer = AnswerParser(max_answer_bytes or self._max_answer_bytes)
             _converse(connection, answer, request, where[0], deadline)
         except BaseException:
             connection.close()
             raise
-        if answer.reusable:
+        if answer.reusable and not self._is_closed:
             self._idle.setdefault(where, deque()).append((time.monotonic(), connection))
         else:
             connection.close()
         return answer.result()
 
     def close(self) -> None:
-        """Close what is idle. The transport can be used again."""
+        """Close what is idle; what is still under way is not kept either."""
+        self._is_closed = True
         for idle in list(self._idle.values()):
             with suppress(IndexError):
                 while True:
@@ -162,69 +148,20 @@ class Transport:
             return self._tls
 
 
-class _AnswerParser:
-    """Collects one answer from httptools' callbacks."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.complete = False
-        self.reusable = False
-        self._max_bytes = max_bytes
-        self._received = 0
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-        self._headers_done = False
-        self._is_beyond = False
-        self._status = 0
-        self._parser = httptools.HttpResponseParser(self)
-
-    def feed(self, data: bytes, host: str) -> None:
-        self._received += len(data)
-        if self._received > self._max_bytes:
-            raise MalformedAnswer(
-                f"{host} sent more than {self._max_bytes} bytes.", code="answer_too_large", recovery=Recovery.ABORT
-            )
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise MalformedAnswer(f"{host} sent something that is not HTTP.") from error
-        if self._is_beyond:
-            raise MalformedAnswer(f"{host} sent more than one answer to one request.")
-
-    def end_of_stream(self, host: str) -> None:
-        """The server closed: right only for an answer whose end is the end of the stream (RFC 9112 §6.3)."""
-        framed = "content-length" in self._headers or "transfer-encoding" in self._headers
-        if not self._headers_done or framed:
-            raise AnswerLost(f"The connection to {host} broke before the answer was whole.")
-        self.complete = True
-
-    def result(self) -> Answer:
-        return Answer(self._status, self._headers, b"".join(self._body))
-
-    def on_message_begin(self) -> None:
-        self._is_beyond = self.complete
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        self._status = self._parser.get_status_code()
-        self._headers_done = self._status >= 200
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        if not self._headers_done:
-            self._headers.clear()
-            return
-        self.complete = True
-        self.reusable = bool(self._parser.should_keep_alive())
-
-
 def _address(url: str) -> tuple[tuple[str, int], str, str]:
     """Host and port, the request's target, and what its Host header says. Raises NotSent for no plain https address."""
     if not _ADDRESS_TEXT.fullmatch(url):
         raise _bad_text()
+    scheme, _, rest = url.partition("//")
+    authority, slash, path = rest.partition("/")
+    if not slash or "#" in url or "?" in authority:
+        return _parsed_address(url)
+    where, _, host = _parsed_address(f"{scheme}//{authority}/")
+    return where, f"/{path}", host
+
+
+@lru_cache(maxsize=256)
+def _parsed_address(url: str) -> tuple[tuple[str, int], str, str]:
     try:
         parts = urlsplit(url)
         port = 443 if parts.port is None else parts.port
@@ -237,7 +174,7 @@ def _address(url: str) -> tuple[tuple[str, int], str, str]:
     return (parts.hostname, port), f"{target}?{parts.query}" if parts.query else target, parts.netloc
 
 
-def _converse(connection: ssl.SSLSocket, answer: _AnswerParser, request: bytes, host: str, deadline: float) -> None:
+def _converse(connection: ssl.SSLSocket, answer: AnswerParser, request: bytes, host: str, deadline: float) -> None:
     unsent = memoryview(request)
     try:
         while unsent:

@@ -83,6 +83,7 @@ class Installation:
             session=session,
             budget=self._budget,
             retrying=self._retrying,
+            scopes=iclient.scopes if iclient else (),
         )
 
     def _transport(self, cloud: CloudProfile) -> Transport:

@@ -31,7 +31,7 @@ class AzureKeyVault(Connector):
         super().__init__(connection, access)
         self._cloud = _cloud(access)
         self._is_data = connection.api_type == ApiType.DATA
-        self._vault = VaultAddress.parse(str(connection.settings.get("vault_url", "")))
+        self._vault = _address(connection)
         if self._is_data and not self._cloud.allows_vault(self._vault.url):
             raise HostNotAllowed(
                 f"{self._vault.url} is not a vault of cloud profile {self._cloud.name}, whose vaults are "
@@ -75,13 +75,18 @@ class AzureKeyVault(Connector):
         where = self._vault.host if self._is_data else "Azure Resource Manager"
         return RestClient(
             transport=access.transport,
-            session=access.session(self.connection.scopes or (f"{audience}/.default",)),
+            session=access.session(self._scopes(audience)),
             budget=self._budget(where),
             clock=access.clock,
             is_allowed=cloud.allows_vault if self._is_data else cloud.allows_arm,
             explain=partial(explain, vault=where),
             retrying=access.retrying,
         )
+
+    def _scopes(self, audience: str) -> tuple[str, ...]:
+        """The connection's own, else those of its iClient that are for this audience: a token serves only one."""
+        chosen = tuple(scope for scope in self.access.scopes if scope.startswith(f"{audience}/"))
+        return self.connection.scopes or chosen or (f"{audience}/.default",)
 
     def _budget(self, where: str) -> Budget:
         """The vault's published budget, shared; a connection with limits of its own has its own."""
@@ -93,6 +98,14 @@ class AzureKeyVault(Connector):
         if self.access.budget is None:
             return Budget(published, period, self.access.clock)
         return self.access.budget(where, published, period)
+
+
+def _address(connection: Connection) -> VaultAddress:
+    url = str(connection.settings.get("vault_url", ""))
+    try:
+        return VaultAddress.parse(url)
+    except ValueError as error:
+        raise SettingsError(f"vault_url of connection {connection.name} is {url}, which is no address.") from error
 
 
 def _cloud(access: Access) -> CloudProfile:

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from connectors.errors import Forbidden, error_for
 from connectors.rest import Call
+from iclients.answers import Answer
 from iclients.errors import RemoteError
-from iclients.transport import Answer
 
 _ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -96,7 +96,8 @@ def _part(document: Any, name: str) -> Mapping[str, Any]:
 
 def _unknown(answer: Answer, call: Call, vault: str, code: str, message: str) -> str:
     what = f"{vault} answered {call.kind} {_secret_name(call.url)}".rstrip()
-    said = f" {code}: {_one_line(message)}" if code and answer.status not in (200, 400) else f" {code}".rstrip()
+    may_echo = answer.status in (200, 400) or "value" in (call.body or ())
+    said = f" {code}: {_one_line(message)}" if code and not may_echo else f" {code}".rstrip()
     return f"{what} with HTTP {answer.status}{said}".rstrip(".") + "."
 
 

@@ -88,7 +88,10 @@ class VaultSecret:
 
 
 def iso(seconds: int | None) -> str | None:
-    """Unix seconds as `2026-11-12T03:00:00Z`."""
+    """Unix seconds as `2026-11-12T03:00:00Z`; those that no calendar holds stay a number."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(seconds)

@@ -18,6 +18,7 @@ from connectors.azure_key_vault.secrets import VaultSecrets
 from connectors.connector import Target
 from connectors.errors import Conflict, Forbidden, NotFound, SettingsError
 from connectors.model import Change, Effect, Known, Record, WriteOptions
+from connectors.rest import CALL_RETRYING
 from iclients.clock import Clock
 from iclients.errors import AnswerLost, MalformedAnswer
 
@@ -25,6 +26,7 @@ _ATTRIBUTES: Final = (("enabled", "enabled"), ("not_before", "nbf"), ("expires",
 _PROPERTIES: Final = ("content_type", "enabled", "not_before", "expires", "tags")
 _OPERATIONS: Final = ("add", "update", "upsert")
 _MANAGED, _ENABLED = 1, 2
+_UNCLEAR: Final = (AnswerLost, MalformedAnswer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +176,15 @@ class SecretsTarget(Target):
     def _carry_out(self, write: _Write) -> SecretProperties:
         if write.version:
             return self._secrets.update(write.name, write.parameters, write.version)
-        for _ in range(3):
-            try:
-                return self._secrets.set(write.name, write.parameters)
-            except (AnswerLost, MalformedAnswer):
-                found = self._find(write)
-                if found is not None:
-                    return found
-        return self._secrets.set(write.name, write.parameters)
+        tries = 0
+
+        def look_then_set() -> SecretProperties:
+            nonlocal tries
+            tries += 1
+            found = self._find(write) if tries > 1 else None
+            return found or self._secrets.set(write.name, write.parameters)
+
+        return CALL_RETRYING.call(look_then_set, self._clock, lambda error: isinstance(error, _UNCLEAR))
 
     def _find(self, write: _Write) -> SecretProperties | None:
         """The secret, if it is what a write with a lost answer should have made it."""

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "sandbox": ("integrator.cli.sandbox:sandbox", "A local Azure on TLS: Entra and Key Vaults to try things on."),
     "apply": ("integrator.cli.documents:apply_document", "Create or update what a document describes."),
     "dump": ("integrator.cli.documents:dump_document", "The same document back, without secrets."),
+    "clouds": ("integrator.cli.nouns:clouds", "Cloud profiles of your own: list, show, delete."),
     "iclients": ("integrator.cli.nouns:iclients", "OAuth 2.0 clients: list, show, delete."),
     "connections": ("integrator.cli.connections:connections", "Connections: list, show, test, delete."),
     "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, delete."),
@@ -50,7 +51,7 @@ class _Commands(click.Group):
 )
 @click.version_option(package_name="integrator", message="integrator %(version)s")
 def root() -> None:
-    """Move secrets between Azure Key Vault and other systems, on a schedule, without losing one.
+    """Move secrets between Azure Key Vault and other systems, without losing one.
 
     Start with `integrator demo`. Then write a document (see examples/), `integrator apply` it, check it with
     `integrator connections test NAME` and run it with `integrator flows run NAME`.

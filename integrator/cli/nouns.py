@@ -19,6 +19,11 @@ def iclients() -> None:
     """OAuth 2.0 clients. Make or change one with a document: `integrator apply FILE`."""
 
 
+@click.group()
+def clouds() -> None:
+    """Cloud profiles of your own; public, usgov and china are built in. Make one with a document."""
+
+
 Cells = Callable[[dict[str, Any]], Sequence[Any]]
 
 
@@ -53,7 +58,7 @@ def add_noun(group: click.Group, noun: str, heads: tuple[str, ...], cells: Cells
         else:
             click.echo(text(document), nl=False)
 
-    @group.command(help=f"Forget a {noun}; refused while something uses it.")
+    @group.command(help=f"Forget {_article(noun)} {noun}; refused while something uses it.")
     @click.argument("name")
     @json_option
     def delete(name: str, as_json: bool) -> None:
@@ -65,6 +70,10 @@ def add_noun(group: click.Group, noun: str, heads: tuple[str, ...], cells: Cells
             click.echo(f"Deleted {noun} {name}.")
 
 
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
+
 def document_of(stored: Transaction, repository: str, name: str) -> dict[str, Any]:
     """What `show` prints of one thing. Raises NotFoundHere."""
     things = getattr(stored, repository)
@@ -73,8 +82,10 @@ def document_of(stored: Transaction, repository: str, name: str) -> dict[str, An
     document: dict[str, Any] = things.document(thing)
     if repository == "iclients":
         document.pop("credential", None)
+        document.setdefault("cloud", "public")
         document["credential_set"] = stored.iclients.has_credential(name)
     return document
 
 
 add_noun(iclients, "iClient", ("name", "provider", "cloud", "tenant", "client_id", "credential_set"))
+add_noun(clouds, "cloud", ("name", "authority", "vaults"))

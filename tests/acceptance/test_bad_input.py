@@ -232,14 +232,11 @@ def test_a_database_of_a_newer_version_is_left_alone(house: House, lab: Lab) -> 
     ("arguments", "named"),
     [
         (("flows", "run", "nope"), "nope"),
-        (("flows", "show", "nope"), "nope"),
-        (("flows", "delete", "nope"), "nope"),
         (("connections", "test", "nope"), "contoso"),
         (("iclients", "show", "nope"), "sandbox-app"),
         (("runs", "show", "4711"), "runs list"),
         (("runs", "resume", "4711"), "4711"),
         (("runs", "cancel", "4711"), "4711"),
-        (("runs", "errors", "4711"), "4711"),
     ],
 )
 def test_an_unknown_name_is_told_with_those_that_there_are(

@@ -172,8 +172,9 @@ def test_no_value_is_left_anywhere_by_a_whole_story_on_a_bad_day(nest: House, ca
     nest.apply({"version": 1, "flows": [flow]})
     told("flows", "run", "copy", "--json")
     for run in nest("runs", "list", "--json").json:
-        told("runs", "errors", str(run["run"]), "--json", code=0)
-    for arguments in (("runs", "list"), ("doctor",), ("keys", "doctor", "--json"), ("dump",), ("connections", "list")):
+        if run["counts"]["failed"]:
+            told("runs", "errors", str(run["run"]), "--json", code=0)
+    for arguments in (("runs", "list"), ("doctor",), ("keys", "doctor", "--json"), ("dump",)):
         told(*arguments)
     hunter.look_into(nest.files, but=("out.csv", "out.jsonl"))
     assert not hunter.finds, sorted(set(hunter.finds))

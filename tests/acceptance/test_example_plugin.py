@@ -79,6 +79,14 @@ def test_lines_that_no_flow_wrote_stay_as_they_are(furnished: House) -> None:
     assert error["code"] == "unowned"
 
 
+def test_a_line_of_ours_that_somebody_changed_is_put_back(furnished: House) -> None:
+    furnished.file("settings.csv", csv_text("db-host,localhost"))
+    furnished.run("csv-to-env")
+    furnished.file("app.env", "DB_HOST=elsewhere\nMINE=1\n")
+    assert furnished.run("csv-to-env")["counts"]["updated"] == 1
+    assert (furnished.files / "app.env").read_text() == "DB_HOST=localhost\nMINE=1\n"
+
+
 def test_its_own_tests_pass(installed: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(PLUGIN)]
     ended = subprocess.run(

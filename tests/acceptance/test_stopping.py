@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,9 +126,7 @@ def kill_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillHouse]:
         lab.settings(latency_seconds=LATENCY_SECONDS)
         killing = KillHouse(house, lab, whole, there)
         for kind in killing.seconds:
-            started = time.monotonic()
-            house.run(f"{kind}-{count - 1}")
-            killing.seconds[kind] = time.monotonic() - started
+            killing.seconds[kind] = house.run(f"{kind}-{count - 1}")["seconds"]
         yield killing
 
 
@@ -146,10 +143,13 @@ def test_a_killed_import_is_resumed_to_exactly_the_right_vault(kill_house: KillH
 
 
 def _kill_many(killing: KillHouse, kind: str, judge: Callable[[KillHouse, int], None]) -> list[bool]:
-    """Kill that many runs at random moments, the last two near their end; gives which of them were still running."""
+    """Kill many runs: the first before it begins, the last ones as they end, the others at random moments between.
+
+    Gives which of them were still running.
+    """
     count = KILLS // 2 if kind == "export" else KILLS - KILLS // 2
     chance = random.Random(f"{SEED} {kind}")
-    moments = [chance.uniform(0.35, 1.0) * killing.seconds[kind] * 1.2 for _ in range(count)]
+    moments = [chance.uniform(0, killing.seconds[kind]) for _ in range(count)]
 
     def one(number: int) -> bool:
         near_end = number >= count - max(1, count // 5)
@@ -168,9 +168,12 @@ def _killed(killing: KillHouse, kind: str, number: int, moment: float | None) ->
     """Start a run, kill it at this moment (None: as it ends), and bring it to its end."""
     house, name = killing.house, f"{kind}-{number}"
     process = house.start("flows", "run", name, "--json")
-    if moment is None:
+    if number == 0:
+        time.sleep(random.Random(SEED).uniform(0.05, 0.5))
+    elif moment is None:
         until(lambda: _is_ending(killing, kind, number) or process.poll() is not None, every=0.001)
     else:
+        until(lambda: _has_begun(killing, kind, number), every=0.002)
         time.sleep(moment)
     process.kill()
     process.communicate()
@@ -189,11 +192,15 @@ def _killed(killing: KillHouse, kind: str, number: int, moment: float | None) ->
     return True
 
 
+def _has_begun(killing: KillHouse, kind: str, number: int) -> bool:
+    if kind == "export":
+        return any(killing.house.files.glob(f".{number}.csv.*.partial"))
+    return bool(killing.lab.calls(f"copy{number}"))
+
+
 def _is_ending(killing: KillHouse, kind: str, number: int) -> bool:
     if kind == "export":
         return (killing.house.files / f"{number}.csv").exists()
-    path = Path(killing.house.files / "out.csv")
-    assert path.exists()
     return _puts(killing, number) >= len(killing.there)
 
 

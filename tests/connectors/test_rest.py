@@ -14,6 +14,7 @@ from connectors.azure_key_vault.sandbox import Sandbox
 from connectors.errors import BadRequest, HostNotAllowed, NotFound, Throttled, Unavailable, error_for
 from connectors.rest import Call, RestClient
 from connectors.throttle import Budget
+from iclients.answers import Answer
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, NotSent, RemoteError
 from iclients.grants import client_credentials
@@ -24,7 +25,7 @@ from iclients.secret import Secret
 from iclients.session import AuthorizedSession
 from iclients.testing import MovableClock, TokensFromNowhere
 from iclients.tokens import TokensInMemory
-from iclients.transport import Answer, Transport
+from iclients.transport import Transport
 
 VERSION = "?api-version=7.4"
 OK = Answer(200, {}, b'{"a": 1}')

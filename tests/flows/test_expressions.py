@@ -129,7 +129,7 @@ def test_no_template_brings_a_secret_into_the_open(text: str, secret: str) -> No
         ("now() > timestamp(expires)", {"expires"}),
         ("*", {WHOLE_RECORD}),
         ("[0:1]", {WHOLE_RECORD}),
-        ("@.name", {WHOLE_RECORD}),
+        ("@.name", {"name"}),
         ("length(@)", {WHOLE_RECORD}),
     ],
 )

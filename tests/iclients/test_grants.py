@@ -15,6 +15,7 @@ import pytest
 from scripted_server import Conversation, Script, ScriptedServer, always, answer_bytes, raw
 
 from connectors.azure_key_vault.sandbox import Sandbox
+from iclients.answers import Answer
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.errors import (
     AnswerLost,
@@ -33,7 +34,7 @@ from iclients.model import ClientSecret, IClient, Token
 from iclients.providers.entra import Entra
 from iclients.secret import MASK, Secret
 from iclients.testing import MovableClock
-from iclients.transport import Answer, Transport
+from iclients.transport import Transport
 
 SCOPES = ("https://vault.azure.net/.default",)
 CANARY = "canary/8f3a+<b>&\"='\\ü~"

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scripted_server import Conversation, Script, ScriptedServer, always, answer_bytes, raw
 
+from iclients.answers import Answer
 from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSent, Recovery, TransportError
-from iclients.transport import Answer, Transport
+from iclients.transport import Transport
 
 Serve = Callable[[Script], ScriptedServer]
 
@@ -229,9 +230,9 @@ def test_endless_headers_are_refused(serve: Serve, ca_file: Path) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_parser_fail_otherwise(data: bytes) -> None:
-    from iclients.transport import _AnswerParser
+    from iclients.answers import AnswerParser
 
-    parser = _AnswerParser(10_000)
+    parser = AnswerParser(10_000)
     try:
         parser.feed(b"HTTP/1.1 200 OK\r\n" + data, "host")
         parser.end_of_stream("host")

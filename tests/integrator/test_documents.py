@@ -147,10 +147,9 @@ def test_paths_begin_where_the_document_lies(store: Store, tmp_path: Path) -> No
         assert stored.connections.get("here").settings == {"folder": str(tmp_path / "out")}
 
 
-def test_the_ca_file_of_a_provider_is_a_path_too(store: Store, tmp_path: Path) -> None:
-    apply(store, tmp_path, changed("    cloud: lab\n", "    cloud: lab\n    settings: {ca_file: acme-ca.pem}\n"))
-    with store.reading() as stored:
-        assert stored.iclients.get("contoso-app").settings == {"ca_file": str(tmp_path / "acme-ca.pem")}
+def test_a_setting_that_the_provider_does_not_know_is_refused(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BadDocument, match=r"iclients\[0\]\.settings has colour, which provider entra does not know"):
+        apply(store, tmp_path, changed("    cloud: lab\n", "    cloud: lab\n    settings: {colour: red}\n"))
 
 
 def test_a_credential_may_stand_in_a_file_or_in_the_document(store: Store, tmp_path: Path) -> None:

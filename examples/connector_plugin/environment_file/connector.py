@@ -169,14 +169,17 @@ def _parsed(line: str) -> tuple[str, str]:
 
 
 def _lines(path: Path) -> list[str]:
-    return _text(path).removesuffix("\n").split("\n") if path.exists() else []
+    text = _text(path) if path.exists() else ""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RemoteError(f"{path} cannot be read: see whether it is there, and UTF-8.", code="file_error") from error
+    except OSError as error:
+        raise RemoteError(f"{path} cannot be read: {error.strerror}.", code="file_error") from error
+    except UnicodeDecodeError:
+        raise RemoteError(f"{path} is not UTF-8: save it as UTF-8.", code="file_error") from None  # it holds the text
 
 
 def _replace(path: Path, lines: Sequence[str]) -> None:
@@ -188,5 +191,8 @@ def _replace(path: Path, lines: Sequence[str]) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
     except OSError as error:
         raise RemoteError(f"{path} cannot be written: {error.strerror}.", code="file_error") from error

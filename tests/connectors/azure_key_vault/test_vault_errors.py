@@ -9,8 +9,8 @@ import pytest
 from connectors.azure_key_vault.errors import explain, is_disabled
 from connectors.errors import BadRequest, Conflict, Forbidden, NotFound, Throttled, Unavailable
 from connectors.rest import Call
+from iclients.answers import Answer
 from iclients.errors import NotAuthorized, Recovery, RemoteError
-from iclients.transport import Answer
 
 VAULT = "contoso.vault.azure.net"
 
@@ -117,3 +117,10 @@ def test_an_unknown_refusal_is_told_with_code_and_words_on_one_line() -> None:
 def test_what_a_vault_says_of_a_bad_request_is_not_repeated_for_it_may_quote_the_value() -> None:
     body = json.dumps({"error": {"code": "BadParameter", "message": "v4lue is invalid"}}).encode()
     assert str(explained(400, body=body)) == f"{VAULT} answered get db-password with HTTP 400 BadParameter."
+
+
+def test_what_a_vault_says_of_a_call_that_carried_a_value_is_not_repeated_either() -> None:
+    body = json.dumps({"error": {"code": "Odd", "message": "v4lue is odd"}}).encode()
+    call = Call("put", "PUT", f"https://{VAULT}/secrets/db-password", {"value": "v4lue"})
+    told = str(explain(Answer(409, {}, body), call, VAULT))
+    assert told == f"{VAULT} answered put db-password with HTTP 409 Odd."
