@@ -146,6 +146,11 @@ class Connector:
         """How many records may be worked on at once."""
         return self.connection.limits.concurrency or self.descriptor.concurrency
 
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What its tokens are asked for."""
+        return self.connection.scopes or self.access.scopes
+
     def ping(self) -> Ping:
         """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong."""
         raise NotImplementedError

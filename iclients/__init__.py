@@ -4,16 +4,20 @@ The lowest floor. It works as a library: no web, no database, nothing above it.
 """
 
 from iclients.clouds import CloudProfile
+from iclients.credentials import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity
 from iclients.errors import Recovery, RemoteError
-from iclients.model import ClientSecret, IClient, Token
+from iclients.model import IClient, Token
 from iclients.secret import Secret
 from iclients.session import AuthorizedSession
 
 __all__ = [
     "AuthorizedSession",
+    "Certificate",
     "ClientSecret",
     "CloudProfile",
+    "FederatedAssertion",
     "IClient",
+    "ManagedIdentity",
     "Recovery",
     "RemoteError",
     "Secret",

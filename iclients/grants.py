@@ -1,264 +1,146 @@
-"""Asking a token endpoint: Authlib makes the request, this module judges the answer.
+"""Grants: what an iClient can ask its provider for, and how often each may be asked.
 
-Authlib on its own follows redirects from token endpoints, accepts answers without a usable token and puts the server's
-text into exceptions; so the request leaves through our transport (no redirects, bounded, one deadline), and the answer
-is read by our own schema. Sources: RFC 6749 §4.4, §5.1, §5.2.
+Sources: RFC 6749 §4.1.3, §4.4, §6; RFC 8628.
 """
 
 from __future__ import annotations
 
-import html
-import json
-import re
-from base64 import b64encode
-from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlencode
 
-import requests
-from authlib.oauth2.auth import ClientAuth
-from authlib.oauth2.client import OAuth2Client
 from marshmallow import ValidationError
-from requests.adapters import BaseAdapter
-from requests.auth import AuthBase
 
-from iclients.answers import Answer
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
-from iclients.errors import (
-    CredentialRefused,
-    MalformedAnswer,
-    NotAuthorized,
-    NotSent,
-    Recovery,
-    RemoteError,
-    TransportError,
-)
-from iclients.model import IClient, Token
-from iclients.provider import Provider, Refusal
+from iclients.consent import Pending
+from iclients.endpoints import Endpoints, Fetch, fetcher
+from iclients.errors import AnswerLost, CredentialRefused, MalformedAnswer, NotAuthorized, Recovery, RemoteError
+from iclients.model import DeviceCode, IClient, Token
+from iclients.provider import Provider
 from iclients.retrying import Retrying
-from iclients.schemas import ErrorAnswer, TokenAnswer
-from iclients.secret import MASK, Secret
+from iclients.schemas import DeviceAnswer
+from iclients.secret import Secret
+from iclients.token_endpoint import TOKEN_DEADLINE_SECONDS, TokenEndpoint, failure, json_object, unusable
 from iclients.transport import Transport
 
 TOKEN_RETRYING: Final = Retrying(attempts=8, total_seconds=120.0, base_seconds=0.5, max_wait_seconds=4.0)
-TOKEN_DEADLINE_SECONDS: Final = 30.0
-TOKEN_ANSWER_BYTES: Final = 1024 * 1024
-DEFAULT_LIFETIME_SECONDS: Final = 300.0
-AHEAD_SECONDS: Final = 300.0
-"""A token is replaced this long before it ends, as Microsoft's SDKs do; a short-lived one after 4/5 of its life."""
-SENTENCE_LIMIT: Final = 300
+DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
+SLOWER_SECONDS: Final = 5.0
+"""What `slow_down` adds to the interval (RFC 8628 §3.5)."""
 
-_PASSING: Final = frozenset({"server_error", "temporarily_unavailable"})
-"""Errors that say nothing against us (RFC 6749 §4.1.2.1; seen at token endpoints too)."""
-
-_TOKEN_ANSWER = TokenAnswer()
-_ERROR_ANSWER = ErrorAnswer()
+_DEVICE_ANSWER: Final = DeviceAnswer()
 
 
-def client_credentials(
-    iclient: IClient,
-    provider: Provider,
-    cloud: CloudProfile,
-    scopes: tuple[str, ...],
-    transport: Transport,
-    clock: Clock,
-    retrying: Retrying = TOKEN_RETRYING,
-) -> Token:
-    """A token for the app itself (RFC 6749 §4.4). Asking twice does no harm, so lost answers are asked again.
+class Grants:
+    """What one iClient asks its provider's token endpoint for.
 
-    Raises CredentialRefused, ScopeRefused, NotAuthorized; TransportError or MalformedAnswer when the provider could
-    not be asked.
+    Every method raises CredentialRefused, ScopeRefused or NotAuthorized where the provider says no, TransportError or
+    MalformedAnswer where it could not be asked. A request that may be carried out only once is repeated only where
+    nothing can have been carried out.
     """
-    if iclient.credential is None:
-        raise CredentialRefused(
-            f"iClient {iclient.name} has no credential: set client_secret and apply the document again."
-        )
-    provider.check_app_scopes(iclient, scopes)
-    endpoint = provider.token_endpoint(iclient, cloud)
-    client = _client(iclient, provider, transport)
-    gives_up_at = clock.monotonic() + TOKEN_RETRYING.total_seconds
 
-    def ask() -> Token:
-        asked_at = clock.now()
-        seconds = min(TOKEN_DEADLINE_SECONDS, gives_up_at - clock.monotonic())
-        answer = _post(client, endpoint, scopes, provider.token_parameters(iclient), seconds)
-        return _token(answer, asked_at, scopes, iclient, provider)
-
-    return retrying.call(ask, clock, lambda error: error.recovery is Recovery.RETRY)
-
-
-def _client(iclient: IClient, provider: Provider, transport: Transport) -> OAuth2Client:
-    """Authlib's client over a session of requests whose every request leaves through our transport."""
-    session = requests.Session()
-    session.trust_env = False
-    for scheme in ("https://", "http://"):  # requests' own adapters would send a secret in the clear
-        session.mount(scheme, _TransportAdapter(transport))
-    secret = iclient.credential.value.reveal() if iclient.credential else None
-    return _Client(
-        session,
-        client_id=iclient.client_id,
-        client_secret=secret,
-        token_endpoint_auth_method=provider.client_authentication,
-    )
-
-
-class _ClientAuth(AuthBase, ClientAuth):  # type: ignore[misc]  # Authlib has no types
-    """Authlib's client authentication in the form in which requests takes it."""
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.url, request.headers, request.body = self.prepare(
-            request.method, request.url, request.headers, request.body
-        )
-        return request
-
-
-class _Client(OAuth2Client):  # type: ignore[misc]  # Authlib has no types
-    """Authlib's client as its own requests integration makes it, without loading all of JOSE."""
-
-    client_auth_class = _ClientAuth
-    SESSION_REQUEST_PARAMS = ("timeout",)
-
-
-def _post(
-    client: OAuth2Client, endpoint: str, scopes: tuple[str, ...], extra: dict[str, Any], seconds: float
-) -> Answer:
-    scope = " ".join(scopes)
-    try:
-        client.fetch_token(endpoint, grant_type="client_credentials", scope=scope, timeout=seconds, **extra)
-    except _Answered as answered:
-        return answered.answer
-    except requests.RequestException as error:
-        raise NotSent(
-            f"{endpoint} is not an address that can be asked for tokens.", code="not_https", recovery=Recovery.ABORT
-        ) from error
-    raise AssertionError("the adapter ends every token request")
-
-
-class _Answered(Exception):
-    """Ends Authlib's and requests' part once the answer is there: neither looks at it."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        self.answer = answer
-
-
-class _TransportAdapter(BaseAdapter):
-    """Lets a requests session send through our transport."""
-
-    def __init__(self, transport: Transport) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        iclient: IClient,
+        provider: Provider,
+        cloud: CloudProfile,
+        transport: Transport,
+        clock: Clock,
+        retrying: Retrying = TOKEN_RETRYING,
+    ) -> None:
+        self.iclient = iclient
+        self.provider = provider
+        self._cloud = cloud
         self._transport = transport
+        self._clock = clock
+        self._retrying = retrying
+        self._endpoints: Endpoints | None = None
 
-    def send(  # type: ignore[override]  # our own session calls it: with a number of seconds, and by keyword
-        self, request: requests.PreparedRequest, *, timeout: float, **kwargs: Any
-    ) -> requests.Response:
-        """Raises _Answered with what came back."""
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        headers = {name: _text(value) for name, value in request.headers.items() if name.lower() not in _OURS}
-        raise _Answered(
-            self._transport.exchange(
-                request.method or "POST",
-                request.url or "",
-                headers,
-                body,
-                deadline_seconds=timeout,
-                max_answer_bytes=TOKEN_ANSWER_BYTES,
+    @property
+    def fetch(self) -> Fetch:
+        """Fetches the provider's public documents."""
+        return fetcher(self._transport)
+
+    def endpoints(self) -> Endpoints:
+        """Where the provider answers; discovered once."""
+        if self._endpoints is None:
+            self._endpoints = self.provider.endpoints(self.iclient, self._cloud, self.fetch)
+        return self._endpoints
+
+    def client_credentials(self, scopes: tuple[str, ...]) -> Token:
+        """A token for the app itself (RFC 6749 §4.4). Asking twice does no harm, so lost answers are asked again."""
+        if self.iclient.credential is None:
+            raise CredentialRefused(
+                f"iClient {self.iclient.name} has no credential: set client_secret or certificate and apply the document "
+                "again."
             )
+        self.provider.check_app_scopes(self.iclient, scopes)
+        return self._token("client_credentials", scopes, {"scope": " ".join(scopes)}, is_repeatable=True)
+
+    def redeem(self, code: Secret, pending: Pending, scopes: tuple[str, ...]) -> Token:
+        """The token for a code (RFC 6749 §4.1.3). A code is sent once, never twice."""
+        parameters = {
+            "code": code.reveal(),
+            "redirect_uri": pending.redirect_uri,
+            "code_verifier": pending.verifier.reveal(),
+            "scope": " ".join(scopes),
+        }
+        return self._token("authorization_code", scopes, parameters)
+
+    def refresh(self, refresh_token: Secret, scopes: tuple[str, ...]) -> Token:
+        """A new token for an old consent (RFC 6749 §6). Without a new refresh token in it, the old one stays."""
+        parameters = {"refresh_token": refresh_token.reveal(), "scope": " ".join(scopes)}
+        token = self._token("refresh_token", scopes, parameters)
+        return token if token.refresh_token else replace(token, refresh_token=refresh_token)
+
+    def device_begin(self, scopes: tuple[str, ...]) -> DeviceCode:
+        """A code that a person types on any device (RFC 8628 §3.1)."""
+        endpoint = self.endpoints().need("device_authorization_endpoint", self.iclient.name)
+        form = {"client_id": self.iclient.client_id, "scope": " ".join(scopes)}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        answer = self._transport.exchange(
+            "POST", endpoint, headers, urlencode(form).encode(), deadline_seconds=TOKEN_DEADLINE_SECONDS
         )
+        document = json_object(answer.body)
+        if answer.status != 200 or "error" in document:
+            raise failure(answer, document, self.iclient, self.provider)
+        try:
+            loaded: DeviceCode = _DEVICE_ANSWER.load(document)
+        except ValidationError as error:
+            raise unusable(self.iclient, error) from None
+        return loaded
 
-    def close(self) -> None:
-        """Nothing is ours to close: the transport is shared."""
+    def device_poll(self, device: DeviceCode, scopes: tuple[str, ...]) -> Token:
+        """Wait until the person has typed the code. Raises NotAuthorized where they did not, or said no."""
+        interval, ends_at = device.interval_seconds, self._clock.now() + device.expires_seconds
+        while self._clock.now() < ends_at:
+            self._clock.sleep(interval)
+            try:
+                return self._token(DEVICE_GRANT, scopes, {"device_code": device.device_code.reveal()})
+            except NotAuthorized as error:
+                if error.code == "slow_down":
+                    interval += SLOWER_SECONDS
+                elif error.code != "authorization_pending":
+                    raise
+        raise NotAuthorized("The code was not typed in time: start again.", code="expired_token")
 
+    def _token(
+        self, grant: str, scopes: tuple[str, ...], parameters: dict[str, str], *, is_repeatable: bool = False
+    ) -> Token:
+        address = self.endpoints().need("token_endpoint", self.iclient.name)
+        endpoint = TokenEndpoint(self.iclient, self.provider, self._transport, address, self._audience(address))
+        gives_up_at = self._clock.monotonic() + TOKEN_RETRYING.total_seconds
 
-_OURS: Final = frozenset({"content-length", "accept-encoding", "connection", "host"})
+        def ask() -> Token:
+            seconds = min(TOKEN_DEADLINE_SECONDS, gives_up_at - self._clock.monotonic())
+            return endpoint.ask(grant, scopes, parameters, self._clock.now(), seconds)
 
+        def may_repeat(error: RemoteError) -> bool:
+            unclear = isinstance(error, AnswerLost | MalformedAnswer)
+            return error.recovery is Recovery.RETRY and (is_repeatable or not unclear)
 
-def _text(value: str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else value
+        return self._retrying.call(ask, self._clock, may_repeat)
 
-
-def _token(answer: Answer, asked_at: float, scopes: tuple[str, ...], iclient: IClient, provider: Provider) -> Token:
-    document = _json_object(answer.body)
-    if "error" in document or answer.status >= 300 or not document:
-        raise _failure(answer, document, iclient, provider)
-    try:
-        loaded = _TOKEN_ANSWER.load(document)
-    except ValidationError as error:
-        raise MalformedAnswer(
-            f"The provider of iClient {iclient.name} sent a token answer that cannot be used: "
-            f"{', '.join(sorted(map(str, error.messages_dict)))}.",
-            recovery=Recovery.ABORT,
-        ) from None
-    lifetime = loaded["expires_in"] if loaded["expires_in"] is not None else DEFAULT_LIFETIME_SECONDS
-    return Token(
-        access_token=Secret(loaded["access_token"]),
-        expires_at=asked_at + lifetime,
-        replace_at=asked_at + lifetime - min(AHEAD_SECONDS, lifetime / 5),
-        scopes=tuple((loaded["scope"] or " ".join(scopes)).split()),
-        refresh_token=Secret(loaded["refresh_token"]) if loaded["refresh_token"] else None,
-    )
-
-
-def _failure(answer: Answer, document: dict[str, Any], iclient: IClient, provider: Provider) -> RemoteError:
-    if answer.status in (429, 503):
-        return _busy(answer, iclient)
-    try:
-        loaded = _ERROR_ANSWER.load(document)
-    except ValidationError:
-        return _unreadable(answer, iclient)
-    if loaded["error"] in _PASSING:
-        return _busy(answer, iclient)
-    return provider.explain(
-        Refusal(
-            status=answer.status,
-            error=_clean(loaded["error"], iclient),
-            description=_clean(loaded["error_description"] or "", iclient),
-            codes=tuple(loaded["error_codes"] or ()),
-            correlation_id=_clean(loaded["correlation_id"] or "", iclient),
-        ),
-        iclient,
-    )
-
-
-def _busy(answer: Answer, iclient: IClient) -> TransportError:
-    return TransportError(
-        f"The provider of iClient {iclient.name} is busy (HTTP {answer.status}): try again later.",
-        code="provider_busy",
-        retry_after_seconds=answer.retry_after_seconds,
-    )
-
-
-def _unreadable(answer: Answer, iclient: IClient) -> RemoteError:
-    sentence = f"The provider of iClient {iclient.name} answered HTTP {answer.status} without a reason we can read."
-    if answer.status in (500, 502, 504) or answer.status < 300:
-        return MalformedAnswer(sentence)
-    if answer.status < 400:
-        return NotSent(
-            f"{sentence[:-1]}: it redirects token requests, which are never followed.", recovery=Recovery.ABORT
-        )
-    return NotAuthorized(sentence)
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _clean(text: str, iclient: IClient) -> str:
-    """The server's words, without our secret, control characters, markup or endless length."""
-    if iclient.credential and iclient.credential.value:
-        for form in _echoes(iclient.client_id, iclient.credential.value.reveal()):
-            text = text.replace(form, MASK)
-    text = re.split(r"\s*Trace ID:", text, maxsplit=1)[0]
-    shown = "".join(character if character.isprintable() and character not in "<>" else " " for character in text)
-    return " ".join(shown.split())[:SENTENCE_LIMIT]
-
-
-def _echoes(client_id: str, secret: str) -> list[str]:
-    """How a secret that was sent may come back: as it is, encoded for a form, a page, JSON or Basic; longest first."""
-    encoded = {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]}
-    basic = {f"{client_id}:{secret}", f"{quote_plus(client_id)}:{quote_plus(secret)}"}
-    return sorted(encoded | {b64encode(pair.encode()).decode() for pair in basic}, key=len, reverse=True)
+    def _audience(self, address: str) -> str:
+        return address if self.provider.uses_clouds else self.endpoints().issuer or address

@@ -1,4 +1,4 @@
-"""The nouns of this floor: IClient, its credential, and the tokens that it is given."""
+"""The nouns of this floor: IClient, and the tokens that it is given."""
 
 from __future__ import annotations
 
@@ -6,18 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from iclients.credentials import Credential
 from iclients.secret import Secret
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSecret:
-    """A credential that is a shared text (RFC 6749 §2.3.1)."""
-
-    value: Secret
-
-
-Credential = ClientSecret
-"""How an iClient proves itself. Certificates, assertions and managed identities will join here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +33,31 @@ class Token:
     replace_at: float
     scopes: tuple[str, ...] = ()
     refresh_token: Secret | None = None
+    id_token: Secret | None = None
 
     def is_fresh(self, now: float) -> bool:
         """Whether it can be used without asking for a new one."""
         return now < self.replace_at
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """A code that a person types on any device (RFC 8628 §3.2)."""
+
+    device_code: Secret
+    user_code: str
+    verification_uri: str
+    expires_seconds: float
+    interval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person allowed a connection: the refresh token that it goes on with, and who allowed what, when."""
+
+    refresh_token: Secret | None
+    account: str
+    scopes: tuple[str, ...]
+    consented_at: float
+    token: Token | None = None
+    """The newest access token."""

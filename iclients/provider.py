@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from iclients.clouds import CloudProfile
+from iclients.endpoints import Endpoints, Fetch
 from iclients.errors import CredentialRefused, NotAuthorized, ScopeRefused
 from iclients.model import IClient
 
@@ -27,7 +28,7 @@ class Refusal:
 
 
 class Provider:
-    """What authors inherit. Override the constants, `token_endpoint`, and where it helps `explanations`."""
+    """What authors inherit. Override the constants, `endpoints`, and where it helps `explanations`."""
 
     name: ClassVar[str]
     client_authentication: ClassVar[str] = "client_secret_post"
@@ -36,12 +37,27 @@ class Provider:
     explanations: ClassVar[Mapping[int | str, str]] = {}
     """Code or error → one sentence with the next step; `{iclient}`, `{tenant}` and `{client_id}` are filled in."""
 
-    def token_endpoint(self, iclient: IClient, cloud: CloudProfile) -> str:
-        """The https URL that gives tokens for this iClient in this cloud."""
+    uses_clouds: ClassVar[bool] = False
+    """Whether an iClient's cloud profile says where this provider is."""
+
+    def endpoints(self, iclient: IClient, cloud: CloudProfile, fetch: Fetch) -> Endpoints:
+        """Where this iClient's server answers. `fetch` gets JSON, for providers that are found by discovery."""
         raise NotImplementedError
+
+    def authentication(self, iclient: IClient) -> str:
+        """How a client secret is sent: client_secret_post, client_secret_basic or none."""
+        return self.client_authentication
 
     def check_app_scopes(self, iclient: IClient, scopes: Sequence[str]) -> None:
         """Raise ScopeRefused where client credentials cannot be asked for these scopes."""
+
+    def consent_scopes(self, scopes: Sequence[str]) -> tuple[str, ...]:
+        """What a person is asked for, so that these scopes can be had, and had again later."""
+        return tuple(scopes)
+
+    def authorization_parameters(self, iclient: IClient, scopes: Sequence[str]) -> dict[str, str]:
+        """Extra parameters of the address that a person opens."""
+        return {}
 
     def token_parameters(self, iclient: IClient) -> dict[str, Any]:
         """Extra parameters of every token request."""

@@ -17,12 +17,20 @@ from marshmallow import (
     fields,
     post_dump,
     post_load,
+    pre_dump,
     validate,
     validates_schema,
 )
 
 from iclients.clouds import CloudProfile
-from iclients.model import ClientSecret, IClient
+from iclients.credentials import (
+    Certificate,
+    ClientSecret,
+    Credential,
+    FederatedAssertion,
+    ManagedIdentity,
+)
+from iclients.model import Consent, DeviceCode, IClient, Token
 from iclients.secret import Secret
 
 _PRINTABLE = validate.Regexp(r"[\x21-\x7e]+\Z", error="has characters that a header cannot carry")
@@ -52,11 +60,35 @@ class TokenAnswer(Schema):
     expires_in = _Seconds(allow_none=True, load_default=None)
     scope = fields.String(allow_none=True, load_default=None)
     refresh_token = fields.String(allow_none=True, load_default=None)
+    id_token = fields.String(allow_none=True, load_default=None)
 
     @validates_schema
     def _bearer_only(self, data: dict[str, Any], **kwargs: Any) -> None:
         if data["token_type"].lower() != "bearer":
             raise ValidationError("is not Bearer", "token_type")
+
+
+class DeviceAnswer(Schema):
+    """A device authorization response (RFC 8628 §3.2)."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    device_code = fields.String(required=True, validate=_PRINTABLE)
+    user_code = fields.String(required=True, validate=validate.Regexp(r"[\x20-\x7e]{1,100}\Z"))
+    verification_uri = fields.String(required=True, validate=_PRINTABLE)
+    expires_in = _Seconds(load_default=900.0)
+    interval = _Seconds(allow_none=True, load_default=None)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> DeviceCode:
+        return DeviceCode(
+            device_code=Secret(data["device_code"]),
+            user_code=data["user_code"],
+            verification_uri=data["verification_uri"],
+            expires_seconds=data["expires_in"],
+            interval_seconds=5.0 if data["interval"] is None else data["interval"],
+        )
 
 
 class ErrorAnswer(Schema):
@@ -71,6 +103,8 @@ class ErrorAnswer(Schema):
     suberror = fields.String(allow_none=True, load_default=None)
     correlation_id = fields.String(allow_none=True, load_default=None)
 
+
+ALGORITHMS: Final = ("PS256", "RS256")
 
 NAME: Final = validate.Regexp(
     r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}\Z",
@@ -128,13 +162,6 @@ class FilePath(fields.Field[Path]):
         return Path(value)
 
 
-class NotYet(fields.Field[Any]):
-    """A key of the contract that this version does not know how to use."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        raise ValidationError("is not supported in this version yet: use client_secret")
-
-
 class _SecretText(fields.String):
     """A text that becomes a Secret at once."""
 
@@ -145,18 +172,58 @@ class _SecretText(fields.String):
         return value.reveal() if isinstance(value, Secret) else None
 
 
-class CredentialSchema(Schema):
-    """How an iClient proves itself. What it dumps holds the secret itself: for sealing, and nothing else."""
+class _CertificateSchema(Schema):
+    private_key = _SecretText(required=True)
+    certificate = fields.String(required=True)
 
-    client_secret = _SecretText(required=True, attribute="value")
-    certificate = NotYet(load_only=True)
-    password = NotYet(load_only=True)
-    federated_assertion = NotYet(load_only=True)
-    managed_identity = NotYet(load_only=True)
+
+class _AssertionSchema(Schema):
+    file = FilePath(required=True)
+
+
+class _ManagedIdentitySchema(Schema):
+    client_id = fields.String(validate=FILLED, allow_none=True)
+
+
+class CredentialSchema(Schema):
+    """How an iClient proves itself: one of four. What it dumps holds the secret itself: for sealing, nothing else."""
+
+    client_secret = _SecretText()
+    certificate = fields.Nested(_CertificateSchema)
+    algorithm = fields.String(validate=validate.OneOf(ALGORITHMS, error="is neither PS256 nor RS256"))
+    federated_assertion = fields.Nested(_AssertionSchema)
+    managed_identity = fields.Nested(_ManagedIdentitySchema)
+
+    @validates_schema
+    def _one_of_four(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        if len(_KINDS.keys() & data.keys()) != 1:
+            raise ValidationError(f"needs exactly one of {', '.join(_KINDS)}")
+        if "algorithm" in data and "certificate" not in data:
+            raise ValidationError("has an algorithm, which only a certificate needs")
 
     @post_load
-    def _make(self, data: Mapping[str, Any], **kwargs: Any) -> ClientSecret:
-        return ClientSecret(data["value"])
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Credential:
+        kind = next(iter(_KINDS.keys() & data.keys()))
+        if kind == "certificate":
+            return Certificate(**data["certificate"], algorithm=data.get("algorithm", "PS256"))
+        return ClientSecret(data[kind]) if kind == "client_secret" else _KINDS[kind](**data[kind])
+
+    @pre_dump
+    def _told(self, credential: Credential, **kwargs: Any) -> dict[str, Any]:
+        if isinstance(credential, ClientSecret):
+            return {"client_secret": credential.value}
+        if isinstance(credential, Certificate):
+            return {"certificate": credential, "algorithm": credential.algorithm}
+        kind = next(name for name, made in _KINDS.items() if isinstance(credential, made))
+        return {kind: credential}
+
+
+_KINDS: Final[Mapping[str, type[Any]]] = {
+    "client_secret": ClientSecret,
+    "certificate": Certificate,
+    "federated_assertion": FederatedAssertion,
+    "managed_identity": ManagedIdentity,
+}
 
 
 class IClientSchema(Described):
@@ -196,3 +263,30 @@ class CloudSchema(Described):
     vault_audience = HttpsAddress(required=True)
     arm_audience = HttpsAddress(required=True)
     ca_file = FilePath()
+
+
+class _TokenSchema(Schema):
+    """A token as the store seals it."""
+
+    access_token = _SecretText(required=True)
+    expires_at = fields.Float(required=True)
+    replace_at = fields.Float(required=True)
+    scopes = fields.List(fields.String())
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Token:
+        return Token(**{**data, "scopes": tuple(data.get("scopes", ()))})
+
+
+class ConsentSchema(Schema):
+    """A consent as the store seals it: what it dumps holds the tokens themselves."""
+
+    refresh_token = _SecretText(allow_none=True)
+    account = fields.String()
+    scopes = fields.List(fields.String())
+    consented_at = fields.Float()
+    token = fields.Nested(_TokenSchema, allow_none=True)
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> Consent:
+        return Consent(**{**data, "scopes": tuple(data["scopes"])})

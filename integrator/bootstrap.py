@@ -5,27 +5,28 @@ A connection's name becomes a connector with its cloud, its iClient's tokens, it
 
 from __future__ import annotations
 
-import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from connectors import registry as connectors
 from connectors.connector import Access, Connector
+from connectors.errors import SettingsError
 from connectors.model import Connection
 from connectors.throttle import Budget
 from iclients import registry as providers
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN, CloudProfile
-from iclients.grants import TOKEN_RETRYING, client_credentials
-from iclients.model import IClient, Token
+from iclients.grants import TOKEN_RETRYING
+from iclients.model import IClient
 from iclients.retrying import IMPATIENT
-from iclients.session import AuthorizedSession
 from iclients.tokens import TokensInMemory
 from iclients.transport import Transport
+from integrator.admission import Admission
 from integrator.config import Config
+from integrator.store.consents import KeptConsent
 from integrator.store.store import Store, Transaction
 
 DEADLINE_SECONDS: Final = 30.0
@@ -51,13 +52,17 @@ class Installation:
 
     def connector(self, name: str) -> Connector:
         """The connector of this connection, ready for calls. Raises NotFoundHere, SettingsError, RemoteError."""
-        with self.store.reading() as stored:
-            connection = stored.connections.get(name)
-            iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
-            cloud = _cloud(stored, connection, iclient)
+        connection, iclient, cloud = self._found(name)
         kind = connectors.connector(connection.connector)
         kind.descriptor.check(connection)
-        return kind(connection, self._access(iclient, cloud))
+        return kind(connection, self._access(connection, iclient, cloud))
+
+    def admission(self, name: str) -> Admission:
+        """How this connection is let in. Raises NotFoundHere; SettingsError where it needs no iClient."""
+        connection, iclient, cloud = self._found(name)
+        if iclient is None:
+            raise SettingsError(f"Connection {name} has no iClient, so there is nothing to authorize.")
+        return self._admission(connection, iclient, cloud)
 
     def close(self) -> None:
         """Close connections and database."""
@@ -71,38 +76,43 @@ class Installation:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _access(self, iclient: IClient | None, cloud: CloudProfile) -> Access:
-        transport = self._transport(cloud)
-        session = functools.partial(self._session, iclient, cloud, transport) if iclient else None
+    def _found(self, name: str) -> tuple[Connection, IClient | None, CloudProfile]:
+        with self.store.reading() as stored:
+            connection = stored.connections.get(name)
+            iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
+            return connection, iclient, _cloud(stored, connection, iclient)
+
+    def _access(self, connection: Connection, iclient: IClient | None, cloud: CloudProfile) -> Access:
         return Access(
             clock=self.clock,
             fingerprint=self.store.seal.fingerprint,
             folder=Path.cwd(),
             cloud=cloud,
-            transport=transport,
-            session=session,
+            transport=self._transport(cloud.ca_file),
+            session=self._admission(connection, iclient, cloud).session if iclient else None,
             budget=self._budget,
             retrying=self._retrying,
             scopes=iclient.scopes if iclient else (),
         )
 
-    def _transport(self, cloud: CloudProfile) -> Transport:
+    def _admission(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
+        ca_file = iclient.settings.get("ca_file")
+        return Admission(
+            connection=connection,
+            iclient=iclient,
+            cloud=cloud,
+            transport=self._transport(Path(ca_file) if ca_file else cloud.ca_file),
+            keeper=KeptConsent(self.store, connection.name),
+            tokens=self._tokens,
+            clock=self.clock,
+            retrying=self._retrying or TOKEN_RETRYING,
+        )
+
+    def _transport(self, ca_file: Path | None) -> Transport:
         with self._lock:
-            if cloud.ca_file not in self._transports:
-                transport = Transport(cloud.ca_file, deadline_seconds=self._deadline_seconds)
-                self._transports[cloud.ca_file] = transport
-            return self._transports[cloud.ca_file]
-
-    def _session(
-        self, iclient: IClient, cloud: CloudProfile, transport: Transport, scopes: Sequence[str]
-    ) -> AuthorizedSession:
-        provider = providers.provider(iclient.provider)
-        retrying = self._retrying or TOKEN_RETRYING
-
-        def acquire(old: Token | None) -> Token:
-            return client_credentials(iclient, provider, cloud, tuple(scopes), transport, self.clock, retrying)
-
-        return AuthorizedSession((iclient.name, tuple(scopes)), acquire, self._tokens, self.clock)
+            if ca_file not in self._transports:
+                self._transports[ca_file] = Transport(ca_file, deadline_seconds=self._deadline_seconds)
+            return self._transports[ca_file]
 
     def _budget(self, where: str, limits: Mapping[str, int], period_seconds: float) -> Budget:
         """One budget for all connections to one place: the strictest would surprise, so the first one stays."""
@@ -112,7 +122,7 @@ class Installation:
 
 def _cloud(stored: Transaction, connection: Connection, iclient: IClient | None) -> CloudProfile:
     """The cloud of the connection's iClient, else the one that lists its vault's host, else the public one."""
-    if iclient is not None:
+    if iclient is not None and providers.provider(iclient.provider).uses_clouds:
         return stored.clouds.get(iclient.cloud)
     vault_url = connection.settings.get("vault_url")
     return (stored.clouds.listing(str(vault_url)) if vault_url else None) or BUILT_IN["public"]

@@ -17,10 +17,13 @@ from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.model import IClient
+from iclients.secret import Secret
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
 
 MAX_CREDENTIAL_BYTES: Final = 65_536
+_DER: Final = b"\x30"
+"""How every PFX file begins; in such a file a newline at the end is no newline."""
 
 
 def resolve(tree: Any, folder: Path, environ: Mapping[str, str]) -> Any:
@@ -78,31 +81,66 @@ def _resolved_iclient(iclient: Any, where: Where, folder: Path, environ: Mapping
     resolved = dict(iclient)
     if "settings" in resolved:
         resolved["settings"] = _with_path(resolved["settings"], "ca_file", folder)
-    if isinstance(resolved.get("credential"), dict):
-        resolved["credential"] = {
-            slot: _credential(value, (*where, "credential", slot), folder, environ)
-            if slot == "client_secret"
-            else value
-            for slot, value in resolved["credential"].items()
-        }
+    for slot in ("credential", "next_credential"):
+        if isinstance(resolved.get(slot), dict):
+            resolved[slot] = _resolved_credential(resolved[slot], (*where, slot), folder, environ)
     return resolved
 
 
-def _credential(source: Any, where: Where, folder: Path, environ: Mapping[str, str]) -> Any:
-    """The text itself, read from where the document says it is."""
-    if not isinstance(source, dict):
-        text = source
+def _resolved_credential(
+    credential: Mapping[str, Any], where: Where, folder: Path, environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Secrets and files read; a certificate is opened with its password, which then is no longer needed."""
+    resolved = dict(credential)
+    if "client_secret" in resolved:
+        resolved["client_secret"] = _text(resolved["client_secret"], (*where, "client_secret"), folder, environ)
+    if "federated_assertion" in resolved:
+        resolved["federated_assertion"] = _with_path(resolved["federated_assertion"], "file", folder)
+    if resolved.get("managed_identity") is True:
+        resolved["managed_identity"] = {}
+    if "certificate" in resolved:
+        content = _credential(resolved["certificate"], (*where, "certificate"), folder, environ)
+        password = resolved.pop("password", None)
+        if password is not None:
+            password = Secret(_text(password, (*where, "password"), folder, environ))
+        resolved["certificate"] = _certificate(content, password, (*where, "certificate"))
+    return resolved
+
+
+def _text(source: Any, where: Where, folder: Path, environ: Mapping[str, str]) -> str:
+    try:
+        return _credential(source, where, folder, environ).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Wrong(where, f"{shown(where)} is not UTF-8 text.") from None
+
+
+def _certificate(content: bytes, password: Secret | None, where: Where) -> dict[str, str]:
+    from iclients import certificates  # reading certificates loads slowly, and most documents have none
+
+    try:
+        loaded = certificates.load(content, password)
+    except ValueError as error:
+        raise Wrong(where, f"{shown(where)} cannot be used: {error}.") from None
+    return {"private_key": loaded.private_key.reveal(), "certificate": loaded.certificate}
+
+
+def _credential(source: Any, where: Where, folder: Path, environ: Mapping[str, str]) -> bytes:
+    """The credential itself, read from where the document says it is."""
+    if isinstance(source, str):
+        text = source.encode()
+    elif not isinstance(source, dict):
+        raise Wrong(where, f"{shown(where)} is not text: put it in quotes.")
     elif len(source) != 1 or not isinstance(name := next(iter(source.values())), str):
         raise Wrong(where, f"{shown(where)} is neither text nor one of {{env: NAME}} and {{file: PATH}}.")
     elif "env" in source:
-        text = _from_variable(name, where, environ)
+        text = _from_variable(name, where, environ).encode("utf-8", "surrogateescape")
     elif "file" in source:
         text = _from_file(folder / Path(name).expanduser(), where)
     elif "credential" in source:
         raise Wrong(where, f"{shown(where)} names a credential of a store, which is not in this version yet.")
     else:
         raise Wrong(where, f"{shown(where)} has an unknown key {next(iter(source))}; it can have: env, file.")
-    if text == "":
+    if not text:
         raise Wrong(
             where, f"{shown(where)} is empty: give the secret, or leave the credential out to keep what is stored."
         )
@@ -117,18 +155,15 @@ def _from_variable(name: str, where: Where, environ: Mapping[str, str]) -> str:
     return environ[name]
 
 
-def _from_file(path: Path, where: Where) -> str:
+def _from_file(path: Path, where: Where) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_CREDENTIAL_BYTES + 1)
-        text = content.decode("utf-8")
     except OSError as error:
         raise Wrong(where, f"{shown(where)} names the file {path}, which cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError:
-        raise Wrong(where, f"{shown(where)} names the file {path}, which is not UTF-8 text.") from None
     if len(content) > MAX_CREDENTIAL_BYTES:
         raise Wrong(where, f"{shown(where)} names the file {path}, which is too large for a secret.")
-    return text.removesuffix("\n").removesuffix("\r")
+    return content if content.startswith(_DER) else content.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _resolved_connection(connection: Any, folder: Path) -> Any:

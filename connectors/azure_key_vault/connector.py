@@ -71,11 +71,10 @@ class AzureKeyVault(Connector):
         access, cloud = self.access, self._cloud
         if access.transport is None or access.session is None:
             raise SettingsError(f"Connection {self.connection.name} has no iClient: name one.")
-        audience = cloud.vault_audience if self._is_data else cloud.arm_audience
         where = self._vault.host if self._is_data else "Azure Resource Manager"
         return RestClient(
             transport=access.transport,
-            session=access.session(self._scopes(audience)),
+            session=access.session(self.scopes),
             budget=self._budget(where),
             clock=access.clock,
             is_allowed=cloud.allows_vault if self._is_data else cloud.allows_arm,
@@ -83,9 +82,14 @@ class AzureKeyVault(Connector):
             retrying=access.retrying,
         )
 
-    def _scopes(self, audience: str) -> tuple[str, ...]:
-        """The connection's own, else those of its iClient that are for this audience: a token serves only one."""
-        chosen = tuple(scope for scope in self.access.scopes if scope.startswith(f"{audience}/"))
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The connection's own, else its iClient's that are for this audience (a token serves only one) or name none."""
+        audience = self._cloud.vault_audience if self._is_data else self._cloud.arm_audience
+        named = self.access.scopes
+        chosen = tuple(scope for scope in named if scope.startswith(f"{audience}/"))
+        if not chosen and named and not any("://" in scope for scope in named):
+            chosen = named
         return self.connection.scopes or chosen or (f"{audience}/.default",)
 
     def _budget(self, where: str) -> Budget:

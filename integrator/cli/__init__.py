@@ -17,7 +17,7 @@ _COMMANDS: Final = {
     "dump": ("integrator.cli.documents:dump_document", "The same document back, without secrets."),
     "clouds": ("integrator.cli.nouns:clouds", "Cloud profiles of your own: list, show, delete."),
     "iclients": ("integrator.cli.nouns:iclients", "OAuth 2.0 clients: list, show, delete."),
-    "connections": ("integrator.cli.connections:connections", "Connections: list, show, test, delete."),
+    "connections": ("integrator.cli.connections:connections", "Connections: list, show, test, authorize, delete."),
     "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, delete."),
     "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
     "keys": ("integrator.cli.keys:keys", "The keys that seal the database: doctor, rotate."),

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from iclients.model import Credential, IClient
+from iclients.credentials import Credential
+from iclients.model import IClient
 from iclients.schemas import CredentialSchema, IClientSchema
 from integrator.errors import InUse, SealBroken
 from integrator.store.named import Named, Saved

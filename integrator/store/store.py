@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from integrator.config import Config
 from integrator.store.clouds import Clouds
 from integrator.store.connections import Connections
+from integrator.store.consents import Consents
 from integrator.store.database import Database, open_database
 from integrator.store.flows import Flows
 from integrator.store.iclients import IClients
@@ -29,6 +30,7 @@ class Transaction:
         self.clouds = Clouds(connection)
         self.iclients = IClients(connection, seal)
         self.connections = Connections(connection)
+        self.consents = Consents(connection, seal)
         self.flows = Flows(connection)
         self.runs = Runs(connection)
 
@@ -38,6 +40,7 @@ class Store:
 
     def __init__(self, database: Database, config: Config) -> None:
         self.database = database
+        self.home = config.home
         self.seal = Seal(config.key_file, self._any_sealed)
         self.locks = RunLocks(config.home)
 

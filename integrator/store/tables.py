@@ -61,6 +61,15 @@ connections = Table(
     sqlite_autoincrement=True,
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("sealed", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 flows = Table(
     "flows",
     metadata,
@@ -129,5 +138,5 @@ ledger = Table(
     sqlite_with_rowid=False,
 )
 
-SEALED: Final = ((iclients, "credential"),)
+SEALED: Final = ((iclients, "credential"), (consents, "sealed"))
 """Every column that holds sealed texts, with its table."""

@@ -18,7 +18,8 @@ HOMES = {
     "marshmallow": [
         "*/schemas.py",
         "connectors/descriptor.py",
-        "iclients/grants.py",  # judges a token answer: only to catch ValidationError
+        "iclients/grants.py",  # judges an answer: only to catch ValidationError
+        "iclients/token_endpoint.py",  # likewise
         "integrator/web/*",
         "integrator/api/*",
     ],
@@ -26,6 +27,7 @@ HOMES = {
     "alembic": ["integrator/store/*"],
     "flask": ["integrator/web/*", "integrator/api/*", "connectors/*/sandbox/*"],
     "apscheduler": ["integrator/scheduler.py"],
+    "joserfc": ["iclients/*", "connectors/*/sandbox/*"],
     "cryptography": ["integrator/store/sealed.py", "iclients/*", "connectors/*/sandbox/*"],
     "httptools": ["iclients/answers.py", "connectors/*/sandbox/*"],
     "certifi": ["iclients/transport.py"],

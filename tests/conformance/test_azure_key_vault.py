@@ -18,8 +18,9 @@ from connectors.model import ApiType, Connection, Limits, ReadOptions, Record, W
 from connectors.testing.conformance import ConnectorConformance, Subject
 from iclients.clock import SystemClock
 from iclients.clouds import CloudProfile
-from iclients.grants import client_credentials
-from iclients.model import ClientSecret, IClient, Token
+from iclients.credentials import ClientSecret
+from iclients.grants import Grants
+from iclients.model import IClient, Token
 from iclients.providers.entra import Entra
 from iclients.secret import Secret
 from iclients.session import AuthorizedSession
@@ -97,7 +98,7 @@ def _connect(sandbox: Sandbox, transport: Transport, name: str, vault: str | Non
 
     def session(scopes: Sequence[str]) -> AuthorizedSession:
         def acquire(old: Token | None) -> Token:
-            return client_credentials(iclient, Entra(), cloud, tuple(scopes), transport, clock)
+            return Grants(iclient, Entra(), cloud, transport, clock).client_credentials(tuple(scopes))
 
         return AuthorizedSession(("app", tuple(scopes)), acquire, TokensInMemory(), clock)
 

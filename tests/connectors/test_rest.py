@@ -16,9 +16,10 @@ from connectors.rest import Call, RestClient
 from connectors.throttle import Budget
 from iclients.answers import Answer
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.credentials import ClientSecret
 from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, NotSent, RemoteError
-from iclients.grants import client_credentials
-from iclients.model import ClientSecret, IClient, Token
+from iclients.grants import Grants
+from iclients.model import IClient, Token
 from iclients.providers.entra import Entra
 from iclients.retrying import Retrying
 from iclients.secret import Secret
@@ -66,7 +67,7 @@ def client(sandbox: Sandbox, cloud: CloudProfile, clock: MovableClock) -> Iterat
     scopes = ("https://vault.azure.net/.default",)
 
     def acquire(old: Token | None) -> Token:
-        return client_credentials(app, Entra(), cloud, scopes, transport, clock)
+        return Grants(app, Entra(), cloud, transport, clock).client_credentials(scopes)
 
     session = AuthorizedSession(("app", scopes), acquire, TokensInMemory(), clock)
     yield rest_client(transport, session, clock, cloud.allows_vault)
@@ -110,7 +111,7 @@ def test_an_answers_json_is_given_and_every_call_counted(client: RestClient, san
     assert client.json(putting(sandbox, "counted"))["value"] == "v"
     assert client.calls == {"list": 1, "put": 1}
     assert sum(sandbox.calls()["contoso"].values()) == 2
-    assert sandbox.calls()["entra"] == {"token": 1}
+    assert sandbox.calls()["entra"] == {"token": 1, "client_credentials": 1}
 
 
 def test_a_revoked_token_is_renewed_once_and_the_call_repeated_once(client: RestClient, sandbox: Sandbox) -> None:
@@ -120,7 +121,7 @@ def test_a_revoked_token_is_renewed_once_and_the_call_repeated_once(client: Rest
     sandbox.clock.advance(1)
     client.json(listing(sandbox))
     assert client.calls == {"list": 3}
-    assert sandbox.calls()["entra"] == {"token": 2}
+    assert sandbox.calls()["entra"] == {"token": 2, "client_credentials": 2}
 
 
 def test_many_threads_with_a_revoked_token_renew_it_once(client: RestClient, sandbox: Sandbox) -> None:
@@ -130,7 +131,7 @@ def test_many_threads_with_a_revoked_token_renew_it_once(client: RestClient, san
     sandbox.clock.advance(1)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: client.json(listing(sandbox)), range(24)))
-    assert sandbox.calls()["entra"] == {"token": 2}
+    assert sandbox.calls()["entra"] == {"token": 2, "client_credentials": 2}
 
 
 def test_a_claims_challenge_is_answered_with_another_token(client: RestClient, sandbox: Sandbox) -> None:

@@ -17,6 +17,7 @@ from scripted_server import Conversation, Script, ScriptedServer, always, answer
 from connectors.azure_key_vault.sandbox import Sandbox
 from iclients.answers import Answer
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.credentials import ClientSecret
 from iclients.errors import (
     AnswerLost,
     CredentialRefused,
@@ -29,8 +30,8 @@ from iclients.errors import (
     ScopeRefused,
     TransportError,
 )
-from iclients.grants import client_credentials
-from iclients.model import ClientSecret, IClient, Token
+from iclients.grants import Grants
+from iclients.model import IClient, Token
 from iclients.providers.entra import Entra
 from iclients.secret import MASK, Secret
 from iclients.testing import MovableClock
@@ -53,7 +54,7 @@ class Asking:
     def __call__(self, script: Script, iclient: IClient = APP) -> Token:
         self.server = self._serve(script)
         cloud = replace(BUILT_IN["public"], authority=self.server.url)
-        return client_credentials(iclient, Entra(), cloud, SCOPES, self.transport, self.clock)
+        return Grants(iclient, Entra(), cloud, self.transport, self.clock).client_credentials(SCOPES)
 
     def fails(self, script: Script, iclient: IClient = APP) -> RemoteError:
         with pytest.raises(RemoteError) as caught:
@@ -112,7 +113,7 @@ def cloud(sandbox: Sandbox) -> CloudProfile:
 @pytest.fixture
 def entra(cloud: CloudProfile, clock: MovableClock) -> Iterator[Callable[..., Token]]:
     transport = Transport(cloud.ca_file)
-    yield lambda iclient, scopes=SCOPES: client_credentials(iclient, Entra(), cloud, scopes, transport, clock)
+    yield lambda iclient, scopes=SCOPES: Grants(iclient, Entra(), cloud, transport, clock).client_credentials(scopes)
     transport.close()
 
 
@@ -345,7 +346,7 @@ class Stalling(Transport):
 def test_a_stalling_provider_is_given_up_after_two_minutes_in_all(clock: MovableClock) -> None:
     transport = Stalling(clock)
     with pytest.raises(DeadlineExceeded):
-        client_credentials(APP, Entra(), BUILT_IN["public"], SCOPES, transport, clock)
+        Grants(APP, Entra(), BUILT_IN["public"], transport, clock).client_credentials(SCOPES)
     assert clock.monotonic() <= 120
     assert 2 <= transport.requests <= 8
 
@@ -381,7 +382,7 @@ def test_an_error_that_says_nothing_against_us_is_asked_again(ask: Asking, error
 
 @pytest.mark.parametrize("absent", [{}, {"error_description": None, "error_codes": None, "correlation_id": None}])
 def test_a_bare_refusal_says_at_least_its_word(ask: Asking, absent: dict[str, object]) -> None:
-    assert str(ask.fails(errors({"error": "access_denied"} | absent, "400 Bad Request"))).endswith(": access_denied.")
+    assert str(ask.fails(errors({"error": "unmet_policy"} | absent, "400 Bad Request"))).endswith(": unmet_policy.")
 
 
 @pytest.mark.parametrize(
@@ -439,7 +440,7 @@ def test_a_provider_whose_certificate_is_not_trusted_is_asked_once(serve: Serve,
     server = serve(always())
     cloud = replace(BUILT_IN["public"], authority=server.url)
     with pytest.raises(NotSent, match="not trusted") as caught:
-        client_credentials(APP, Entra(), cloud, SCOPES, Transport(), clock)
+        Grants(APP, Entra(), cloud, Transport(), clock).client_credentials(SCOPES)
     assert (server.requests, clock.slept) == ([], [])
     assert_hides(caught.value, APP)
 
@@ -448,7 +449,7 @@ def test_a_provider_whose_certificate_is_not_trusted_is_asked_once(serve: Serve,
 def test_an_authority_that_is_no_https_address_is_an_error_of_ours(clock: MovableClock, authority: str) -> None:
     cloud = replace(BUILT_IN["public"], authority=authority)
     with pytest.raises(RemoteError) as caught:
-        client_credentials(APP, Entra(), cloud, SCOPES, Transport(), clock)
+        Grants(APP, Entra(), cloud, Transport(), clock).client_credentials(SCOPES)
     assert caught.value.recovery is Recovery.ABORT
     assert_hides(caught.value, APP)
 
@@ -458,7 +459,7 @@ def test_a_secret_never_leaves_in_the_clear(clock: MovableClock) -> None:
         listening.settimeout(0)
         cloud = replace(BUILT_IN["public"], authority=f"http://127.0.0.1:{listening.getsockname()[1]}")
         with pytest.raises(NotSent, match="is not an https address"):
-            client_credentials(APP, Entra(), cloud, SCOPES, Transport(), clock)
+            Grants(APP, Entra(), cloud, Transport(), clock).client_credentials(SCOPES)
         with pytest.raises(BlockingIOError):
             listening.accept()
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iclients.model import ClientSecret, IClient, Token
+from iclients.credentials import ClientSecret
+from iclients.model import IClient, Token
 from iclients.secret import MASK, Secret, revealed
 
 VALUE = "canary-8f3a-вірш"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import RequestsTransport
 from azure.identity import ClientSecretCredential
 from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCredential
@@ -48,6 +50,53 @@ def new_client(sandbox: Sandbox) -> Iterator[Callable[..., SecretClient]]:
     yield new
     for one in opened:
         one.close()
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Any], Any]]:
+    """Closes credentials and clients at the end of the test."""
+    held: list[Any] = []
+
+    def hold(one: Any) -> Any:
+        held.append(one)
+        return one
+
+    yield hold
+    for one in held:
+        one.close()
+
+
+@pytest.fixture
+def at_sandbox(sandbox: Sandbox) -> dict[str, Any]:
+    """The options by which a credential finds the sandbox and trusts it."""
+    trust = {"connection_verify": str(sandbox.ca_file)}
+    return {"authority": sandbox.authority, "disable_instance_discovery": True, **trust}
+
+
+@pytest.fixture
+def read_secret(sandbox: Sandbox, opened: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Reads a secret of the vault with a credential of azure-identity, or with the token in MSAL's answer."""
+    sandbox.vault("contoso").put("s", "the value")
+
+    def read(credential: Any) -> str:
+        if isinstance(credential, dict):
+            credential = Held(credential)
+        options = {"verify_challenge_resource": False, "connection_verify": str(sandbox.ca_file)}
+        client = opened(SecretClient(sandbox.vault_url("contoso"), credential, **options))
+        return str(client.get_secret("s").value)
+
+    return read
+
+
+class Held:
+    """A credential that has its token already."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        assert "access_token" in answer, answer
+        self._token = AccessToken(answer["access_token"], int(time.time()) + answer["expires_in"])
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        return self._token
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import base64
 from functools import lru_cache
 from typing import Any
 
-from connectors.azure_key_vault.sandbox.directory import VAULT_AUDIENCE, Directory
+from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.errors import TokenRefused
 from connectors.azure_key_vault.sandbox.exchange import Answer, Base, Request, compact
+from connectors.azure_key_vault.sandbox.scopes import VAULT_AUDIENCE
 from connectors.azure_key_vault.sandbox.tokens import Claims
 
 

@@ -1,4 +1,4 @@
-"""TLS over an asyncio transport, on `ssl.MemoryBIO`.
+"""TLS over an asyncio transport, on `ssl.MemoryBIO`; or no TLS, for the one site that has none.
 
 asyncio's own TLS layer costs more for each record than all the rest of the sandbox, and on 3.11 keeps
 connections in the middle of their handshake out of reach, so that they cannot be closed at shutdown.
@@ -19,10 +19,10 @@ READ_BYTES = 65_536
 class Channel(asyncio.Protocol):
     """One connection: gives decrypted bytes to `received` and encrypts what `send` is given."""
 
-    def __init__(self, context: ssl.SSLContext, open_channels: set[Channel]) -> None:
+    def __init__(self, context: ssl.SSLContext | None, open_channels: set[Channel]) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True) if context else None
         self._shaken = False
         self._open_channels = open_channels
         self.transport: asyncio.Transport | None = None
@@ -52,13 +52,16 @@ class Channel(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: encrypted bytes have come."""
+        if self._tls is None:
+            self.received(data)
+            return
         self._incoming.write(data)
         try:
             if not self._shaken:
                 self._tls.do_handshake()
                 self._shaken = True
             self._flush()
-            self._read()
+            self._read(self._tls)
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError:  # not TLS, or the peer does not trust us
@@ -69,6 +72,9 @@ class Channel(asyncio.Protocol):
         """Encrypts and writes at once; nothing happens when the connection is gone."""
         if self.transport is None:
             return
+        if self._tls is None:
+            self.transport.write(data)
+            return
         sent = self._tls.write(data)
         while sent < len(data):
             sent += self._tls.write(data[sent:])
@@ -78,7 +84,7 @@ class Channel(asyncio.Protocol):
         """Ends the connection after what was sent; impolitely without TLS's goodbye."""
         if self.transport is None:
             return
-        if politely and self._shaken:
+        if politely and self._shaken and self._tls is not None:
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
             self._flush()
@@ -92,14 +98,14 @@ class Channel(asyncio.Protocol):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
-    def _read(self) -> None:
+    def _read(self, tls: ssl.SSLObject) -> None:
         while self.transport is not None and not self.transport.is_closing():
-            data = self._tls.read(READ_BYTES)
+            data = tls.read(READ_BYTES)
             if not data:  # the peer said goodbye
                 self.close()
                 return
             self.received(data)
-            if not self._incoming.pending and not self._tls.pending():
+            if not self._incoming.pending and not tls.pending():
                 return
 
     def _flush(self) -> None:

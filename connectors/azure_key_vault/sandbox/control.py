@@ -6,11 +6,12 @@ It asks for no token, it listens on loopback only, and it refuses requests that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from connectors.azure_key_vault.sandbox.entra_control import Route, entra_routes, only
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import Answer, Request, compact, parse_object
+from connectors.azure_key_vault.sandbox.policy import SETTINGS
 
 if TYPE_CHECKING:
     from connectors.azure_key_vault.sandbox.sandbox import Sandbox
@@ -24,7 +25,7 @@ class ControlSite:
     def __init__(self, sandbox: Sandbox) -> None:
         self.calls: Counter[str] = Counter()
         self._sandbox = sandbox
-        self._routes: dict[tuple[str, str], Callable[[dict[str, Any]], object]] = {
+        self._routes: dict[tuple[str, str], Route] = {
             ("GET", "/sandbox/calls"): lambda _: sandbox.calls(),
             ("POST", "/sandbox/calls/reset"): lambda _: sandbox.reset_calls(),
             ("GET", "/sandbox/document"): lambda _: sandbox.document(),
@@ -34,7 +35,7 @@ class ControlSite:
             ("POST", "/sandbox/settings"): self._settings,
             ("POST", "/sandbox/permissions"): self._permissions,
             ("POST", "/sandbox/tokens/revoke"): lambda _: sandbox.revoke_tokens(),
-        }
+        } | entra_routes(sandbox)
 
     def answer(self, request: Request) -> Answer:
         """Carries out one command."""
@@ -63,7 +64,7 @@ class ControlSite:
 
     def _clock(self, body: dict[str, Any]) -> object:
         clock = self._sandbox.clock
-        _only(body, "advance", "set")
+        only(body, "advance", "set")
         if "set" in body:
             clock.set(float(body["set"]))
         clock.advance(float(body.get("advance", 0)))
@@ -74,8 +75,10 @@ class ControlSite:
         return None
 
     def _settings(self, body: dict[str, Any]) -> object:
-        _only(body, "latency_seconds", "throttle", "retry_after", "vault", "settle_seconds", *_VAULT_SWITCHES)
+        known = ("latency_seconds", "throttle", "retry_after", "vault", "settle_seconds", *_VAULT_SWITCHES, *SETTINGS)
+        only(body, *known)
         sandbox = self._sandbox
+        sandbox.entra.policy.change({name: body[name] for name in SETTINGS & body.keys()})
         vaults = [sandbox.vault(body["vault"])] if "vault" in body else list(sandbox.vaults.values())
         if "latency_seconds" in body:
             sandbox.latency_seconds = float(body["latency_seconds"])
@@ -90,7 +93,7 @@ class ControlSite:
 
     def _permissions(self, body: dict[str, Any]) -> object:
         """Denies exactly these permissions from now on."""
-        _only(body, "vault", "deny")
+        only(body, "vault", "deny")
         vault = self._sandbox.vault(body["vault"])
         denied = list(body.get("deny", []))
         with vault.lock:
@@ -102,12 +105,6 @@ class ControlSite:
                 vault.denied = before
                 raise
         return {"denied": sorted(vault.denied)}
-
-
-def _only(body: dict[str, Any], *known: str) -> None:
-    unknown = body.keys() - set(known)
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
 
 
 _VAULT_SWITCHES = frozenset({"purge_protection", "ragged_pages", "expired_readable", "rbac", "firewall", "private"})

@@ -1,77 +1,66 @@
-"""The tenant of the sandbox: its apps with their client secrets, its resources, its token key."""
+"""One tenant of the sandbox's Entra: its users, its consents, and the apps that it knows."""
 
 from __future__ import annotations
 
-import hmac
-import secrets
-import uuid
-from dataclasses import dataclass, field
-
+from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.clock import Clock
+from connectors.azure_key_vault.sandbox.consents import Consents
+from connectors.azure_key_vault.sandbox.policy import Policy
 from connectors.azure_key_vault.sandbox.tokens import Claims, Tokens
-
-VAULT_AUDIENCE = "https://vault.azure.net"
-ARM_AUDIENCE = "https://management.azure.com"
-KNOWN_AUDIENCES = (VAULT_AUDIENCE, ARM_AUDIENCE, "https://management.core.windows.net")
-TENANT_DOMAIN = "sandbox.example.com"
-
-
-@dataclass(slots=True)
-class ClientSecret:
-    """A client secret and the moment from which it is refused, in Unix seconds."""
-
-    value: str = field(repr=False)
-    expires: float | None = None
-
-
-@dataclass(slots=True)
-class Application:
-    """An app registration with its service principal."""
-
-    client_id: str
-    object_id: str
-    secrets: list[ClientSecret]
-    enabled: bool = True
-
-    def judge(self, secret: str, now: float) -> str:
-        """`good`, `expired` or `wrong`."""
-        matching = [one for one in self.secrets if hmac.compare_digest(one.value.encode(), secret.encode())]
-        if not matching:
-            return "wrong"
-        return "good" if any(one.expires is None or now < one.expires for one in matching) else "expired"
+from connectors.azure_key_vault.sandbox.users import User
 
 
 class Directory:
-    """One Entra tenant."""
+    """A tenant. Apps, keys, clock and policy are shared by all tenants of the sandbox."""
 
-    def __init__(self, clock: Clock, seed: int) -> None:
-        self.clock = clock
-        self.tokens = Tokens(clock)
-        self.tenant = _identifier(seed, "tenant")
-        self.subscription = _identifier(seed, "subscription")
-        self.issuer = f"https://sts.windows.net/{self.tenant}/"
-        self.applications: dict[str, Application] = {}
-        self.lifetime_seconds = 3599
+    def __init__(
+        self,
+        tenant: str,
+        domain: str,
+        subscription: str,
+        users: list[User],
+        *,
+        tokens: Tokens,
+        policy: Policy,
+        applications: dict[str, Application],
+    ) -> None:
+        self.tenant = tenant
+        self.domain = domain
+        self.subscription = subscription
+        self.issuer = f"https://sts.windows.net/{tenant}/"
+        self.users = {user.name: user for user in users}
+        self.consents = Consents()
+        self.tokens = tokens
+        self.policy = policy
+        self._applications = applications
 
-    def register(self, seed: int, name: str) -> Application:
-        """A new app with one client secret; the secret holds characters that must be percent-encoded."""
-        client_secret = ClientSecret(f"sB8Q~{secrets.token_urlsafe(24)}+/=&%")
-        application = Application(_identifier(seed, name), _identifier(seed, f"{name}/principal"), [client_secret])
-        self.applications[application.client_id] = application
+    @property
+    def clock(self) -> Clock:
+        """The sandbox's clock."""
+        return self.tokens.clock
+
+    def application(self, client_id: str) -> Application | None:
+        """The app of that client ID, if this tenant knows it."""
+        application = self._applications.get(client_id.lower())
+        if application is None or (not application.multi_tenant and application.home_tenant != self.tenant):
+            return None
         return application
 
-    def issue(self, application: Application, audience: str, *, continuous: bool) -> tuple[str, int, int]:
+    def issue(
+        self, application: Application, audience: str, *, continuous: bool = False, proof: str = "1", long: bool = False
+    ) -> tuple[str, int, int]:
         """An app-only token: its text, its lifetime in seconds, and when it expires."""
-        lifetime_seconds = 86_399 if continuous else self.lifetime_seconds
+        lifetime_seconds = self.policy.lifetime_seconds(long=long or continuous)
+        object_id = application.principal(self.tenant)
         claims: Claims = {
             "aud": audience,
             "iss": self.issuer,
             "appid": application.client_id,
-            "appidacr": "1",
+            "appidacr": proof,
             "idp": self.issuer,
             "idtyp": "app",
-            "oid": application.object_id,
-            "sub": application.object_id,
+            "oid": object_id,
+            "sub": object_id,
             "tid": self.tenant,
             "rh": "1.sandbox.",
             "ver": "1.0",
@@ -80,7 +69,3 @@ class Directory:
             claims["xms_cc"] = ["CP1"]
         token, expires = self.tokens.issue(claims, lifetime_seconds)
         return token, lifetime_seconds, expires
-
-
-def _identifier(seed: int, name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"integrator-sandbox/{seed}/{name}"))

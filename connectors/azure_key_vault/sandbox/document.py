@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.azure_key_vault.sandbox.directory import ARM_AUDIENCE, VAULT_AUDIENCE
+from connectors.azure_key_vault.sandbox.scopes import ARM_AUDIENCE, VAULT_AUDIENCE
 
 if TYPE_CHECKING:
     from connectors.azure_key_vault.sandbox.sandbox import Sandbox

@@ -3,7 +3,8 @@
     with Sandbox.start(vaults={"contoso": 500}) as sandbox:
         sandbox.vault_url("contoso"), sandbox.authority, sandbox.ca_file
 
-It listens on 127.0.0.1 only: Entra on the first port, ARM on the next, then one port for each vault.
+It listens on 127.0.0.1 only: Entra on the first port, ARM on the next, then one port for each vault; and on
+any free port, without TLS, the endpoint of managed identities.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.arm import ArmSite
+from connectors.azure_key_vault.sandbox.authority import Authority
 from connectors.azure_key_vault.sandbox.challenge import Guard
 from connectors.azure_key_vault.sandbox.channel import Channel
+from connectors.azure_key_vault.sandbox.client_certificates import ClientCertificate, make_certificate
 from connectors.azure_key_vault.sandbox.clock import Clock
 from connectors.azure_key_vault.sandbox.control import ControlSite
-from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.document import document
 from connectors.azure_key_vault.sandbox.entra import EntraSite
 from connectors.azure_key_vault.sandbox.errors import PortTaken
 from connectors.azure_key_vault.sandbox.exchange import Site
 from connectors.azure_key_vault.sandbox.faults import Faults
+from connectors.azure_key_vault.sandbox.managed_identity import APP_SERVICE_PATH, ManagedIdentitySite
 from connectors.azure_key_vault.sandbox.rendering import Renderer
 from connectors.azure_key_vault.sandbox.seed import make_secrets
 from connectors.azure_key_vault.sandbox.server import Connection, Settings, Sites
@@ -38,6 +42,7 @@ from connectors.azure_key_vault.sandbox.state import Vault
 from connectors.azure_key_vault.sandbox.throttle import Throttle
 from connectors.azure_key_vault.sandbox.tls import make_certificates, server_context
 from connectors.azure_key_vault.sandbox.vault import VaultSite
+from connectors.azure_key_vault.sandbox.visitor import consent
 
 ADDRESS = "127.0.0.1"
 BACKLOG = 1024
@@ -53,27 +58,30 @@ class Sandbox:
         self.clock = Clock()
         self.throttle = Throttle(self.clock)
         self.vaults = {name: _vault(name, count, seed, self.clock) for name, count in vaults.items()}
-        self._directory = Directory(self.clock, seed)
-
-        application = self._directory.register(seed, APPLICATION)
-        self.tenant = self._directory.tenant
-        self.subscription = self._directory.subscription
-        self.client_id = application.client_id
-        self.client_secret = application.secrets[0].value
-        self.application = application
+        self.entra = Authority(self.clock, seed)
+        self.application = self.entra.register(APPLICATION)
+        self.tenant = self.entra.home.tenant
+        self.other_tenant = self.entra.other.tenant
+        self.subscription = self.entra.home.subscription
+        self.client_id = self.application.client_id
+        self.client_secret = self.application.secrets[0].value
         certificates = make_certificates()
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
         self._sockets = _bound_sockets(port, 2 + len(self.vaults))
+        self._identity_socket = _bound_sockets(0, 1)[0]
         self.ports: list[int] = [bound.getsockname()[1] for bound in self._sockets]
+        self._identity_port: int = self._identity_socket.getsockname()[1]
         self.authority = f"https://{ADDRESS}:{self.ports[0]}"
         self.arm = f"https://{ADDRESS}:{self.ports[1]}"
         self._own_folder = None if folder else Path(tempfile.mkdtemp(prefix="integrator-sandbox-"))
         self.ca_file = (folder or self._own_folder or Path()) / "ca.pem"
         self.ca_file.write_bytes(certificates.authority)
-        self._guard = Guard(self._directory, self.authority)
-        self._settings = Settings(Renderer(self.clock), self._guard.claims_challenge)
-        self._sites = self._make_sites()
+        self._guard = Guard(self.entra.home, self.authority)
+        entra = EntraSite(self.entra)
+        self._settings = Settings(Renderer(self.clock), self._guard.claims_challenge, entra.delay_seconds)
+        self._sites = self._make_sites(entra)
+        self._identities = ManagedIdentitySite(self.entra)
         self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._channels: set[Channel] = set()
@@ -139,16 +147,51 @@ class Sandbox:
 
     def calls(self) -> dict[str, dict[str, int]]:
         """How many requests of each kind each vault, Entra and ARM have had."""
-        return {label: dict(site.calls) for label, site in self._sites.items()}
+        calls = {label: dict(site.calls) for label, site in self._sites.items()}
+        identities = self._identities
+        return calls | ({identities.label: dict(identities.calls)} if identities.calls else {})
 
     def reset_calls(self) -> None:
         """Starts counting anew."""
-        for site in self._sites.values():
+        for site in (*self._sites.values(), self._identities):
             site.calls.clear()
 
     def revoke_tokens(self) -> None:
         """No access token that was issued until now is accepted any more."""
-        self._directory.tokens.revoke()
+        self.entra.tokens.revoke()
+
+    @property
+    def identity_host(self) -> str:
+        """Where the machine's metadata service answers (AZURE_POD_IDENTITY_AUTHORITY_HOST)."""
+        return f"http://{ADDRESS}:{self._identity_port}"
+
+    @property
+    def identity_endpoint(self) -> str:
+        """Where App Service's form answers (IDENTITY_ENDPOINT)."""
+        return f"{self.identity_host}{APP_SERVICE_PATH}"
+
+    @property
+    def identity_header(self) -> str:
+        """The secret that App Service's form wants (IDENTITY_HEADER)."""
+        return self._identities.header
+
+    def certificate(
+        self, application: Application | None = None, *, days: float = 365, password: str = "", register: bool = True
+    ) -> ClientCertificate:
+        """A new certificate with its key, registered for an app (the sandbox's own unless told otherwise)."""
+        application = application or self.application
+        made = make_certificate(application.name, now=self.clock.now(), days=days, password=password)
+        if register:
+            application.certificates.append(made.certificate)
+        return made
+
+    def consent(self, url: str, user: str = "ada", decision: str = "accept", *, organization: bool = False) -> str:
+        """Walks an authorization URL as a user would and gives the redirect to the app, not followed.
+
+        Raises:
+            visitor.Stopped: the pages end without a redirect.
+        """
+        return consent(url, user, decision, ca_file=self.ca_file, organization=organization)
 
     def document(self) -> dict[str, Any]:
         """The document for `integrator apply` that reaches everything here."""
@@ -171,11 +214,8 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _make_sites(self) -> dict[str, Site]:
-        sites: dict[str, Site] = {
-            "entra": EntraSite(self._directory),
-            "arm": ArmSite(self._directory, self.authority),
-        }
+    def _make_sites(self, entra: EntraSite) -> dict[str, Site]:
+        sites: dict[str, Site] = {"entra": entra, "arm": ArmSite(self.entra.home, self.authority)}
         for name, vault in self.vaults.items():
             sites[name] = VaultSite(vault, self._guard, self.throttle)
         return sites
@@ -192,9 +232,11 @@ class Sandbox:
         for bound, (label, site) in zip(self._sockets, self._sites.items(), strict=True):
             sites = Sites(site, by_name, control if label == "entra" else None)
             self._loop.run_until_complete(self._listen(bound, context, sites))
+        sites = Sites(self._identities, {})
+        self._loop.run_until_complete(self._listen(self._identity_socket, None, sites))
         self._thread.start()
 
-    async def _listen(self, bound: socket.socket, context: ssl.SSLContext, sites: Sites) -> None:
+    async def _listen(self, bound: socket.socket, context: ssl.SSLContext | None, sites: Sites) -> None:
         def connection() -> Connection:
             return Connection(context, self._channels, sites, self._settings)
 

@@ -31,6 +31,7 @@ class Settings:
 
     renderer: Renderer
     claims_challenge: Callable[[], bytes]
+    entra_delay: Callable[[Request], float]
     faults: Faults = field(default_factory=Faults)
     latency_seconds: float = 0.0
 
@@ -53,7 +54,9 @@ class Sites:
 class Connection(Channel):
     """One client's connection."""
 
-    def __init__(self, context: ssl.SSLContext, open_channels: set[Channel], sites: Sites, settings: Settings) -> None:
+    def __init__(
+        self, context: ssl.SSLContext | None, open_channels: set[Channel], sites: Sites, settings: Settings
+    ) -> None:
         super().__init__(context, open_channels)
         self._sites = sites
         self._settings = settings
@@ -173,8 +176,11 @@ class Connection(Channel):
             self._serve_badly(fault, site, request, keep_alive)
             return
         answer = settings.renderer.render(site.answer(request), request, keep_alive=keep_alive)
-        if settings.latency_seconds > 0 and site.label != "sandbox":
-            self._later(settings.latency_seconds, answer, keep_alive)
+        delay_seconds = settings.latency_seconds if site.label != "sandbox" else 0.0
+        if site.label == "entra":
+            delay_seconds += settings.entra_delay(request)
+        if delay_seconds > 0:
+            self._later(delay_seconds, answer, keep_alive)
         else:
             self._deliver(answer, keep_alive)
 

@@ -1,4 +1,4 @@
-"""Access tokens: RS256, in the v1 format that Key Vault and ARM get (Azure reference sheet, section 1.12).
+"""Signed tokens: RS256, with one key for all tenants (Azure reference sheet, section 1.12).
 
 Signatures are checked for real, once for each text; times are compared with the clock at every request.
 """
@@ -78,15 +78,17 @@ class Tokens:
 
     def __init__(self, clock: Clock) -> None:
         self.key = SigningKey()
-        self._clock = clock
+        self.clock = clock
         self._generation = secrets.token_hex(4)
         self._verified: dict[str, Claims] = {}
+        self._revoked_subjects: dict[str, int] = {}
 
     def issue(self, claims: Claims, lifetime_seconds: int) -> tuple[str, int]:
         """The token and the moment it expires."""
-        now = int(self._clock.now())
+        now = int(self.clock.now())
         times = {"iat": now - 300, "nbf": now - 300, "exp": now + lifetime_seconds}
-        identity = {"uti": f"{self._generation}.{secrets.token_urlsafe(9)}"}
+        revoked = self._revoked_subjects.get(claims.get("oid", ""), 0)
+        identity = {"uti": f"{self._generation}.{revoked:x}.{secrets.token_urlsafe(9)}"}
         return self.key.sign(claims | times | identity), now + lifetime_seconds
 
     def read(self, token: str) -> Claims:
@@ -94,7 +96,7 @@ class Tokens:
         claims = self._verified.get(token)
         if claims is None:
             claims = self._verify(token)
-        now = self._clock.now()
+        now = self.clock.now()
         if now >= claims["exp"]:
             raise TokenRefused("expired", "the token is expired")
         if now + EARLY_TOLERANCE_SECONDS < claims["nbf"]:
@@ -102,11 +104,21 @@ class Tokens:
         if not claims["uti"].startswith(self._generation):
             reason = "revoked-continuous" if "xms_cc" in claims else "revoked"
             raise TokenRefused(reason, "the token has been revoked")
+        if "xms_cc" in claims and self._revoked_subjects and self._is_of_revoked_subject(claims):
+            raise TokenRefused("revoked-continuous", "the user's sessions have been revoked")
         return claims
 
     def revoke(self) -> None:
         """No token that was issued until now is accepted any more."""
         self._generation = secrets.token_hex(4)
+
+    def revoke_subject(self, object_id: str) -> None:
+        """Nor those of one user, where resource and client evaluate access continuously; others run out."""
+        self._revoked_subjects[object_id] = self._revoked_subjects.get(object_id, 0) + 1
+
+    def _is_of_revoked_subject(self, claims: Claims) -> bool:
+        issued_after = int(claims["uti"].split(".")[1], 16)
+        return issued_after < self._revoked_subjects.get(claims["oid"], 0)
 
     def _verify(self, token: str) -> Claims:
         claims = self.key.verify(token)

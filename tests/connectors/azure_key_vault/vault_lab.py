@@ -21,8 +21,9 @@ from flows.engine import Engine
 from flows.journal import JournalInMemory
 from flows.model import COUNTS, Export, Flow, Import, MappingRule, Outcome, RunStatus
 from iclients.clouds import CloudProfile
-from iclients.grants import client_credentials
-from iclients.model import ClientSecret, IClient
+from iclients.credentials import ClientSecret
+from iclients.grants import Grants
+from iclients.model import IClient
 from iclients.providers.entra import Entra
 from iclients.secret import Secret
 from iclients.session import AuthorizedSession
@@ -89,7 +90,7 @@ class Lab:
 
         def session(scopes: Sequence[str]) -> AuthorizedSession:
             def acquire(old: Any) -> Any:
-                return client_credentials(iclient, Entra(), cloud, tuple(scopes), self.transport, self.clock)
+                return Grants(iclient, Entra(), cloud, self.transport, self.clock).client_credentials(tuple(scopes))
 
             return AuthorizedSession(("app", tuple(scopes)), acquire, TokensInMemory(), self.clock)
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from iclients.model import ClientSecret, IClient
+from iclients.credentials import ClientSecret
+from iclients.model import IClient
 from iclients.secret import Secret
 from integrator.config import Config
 from integrator.errors import KeyMissing, SealBroken

@@ -15,6 +15,8 @@ import pytest
 from connectors.azure_key_vault.sandbox import Sandbox
 
 VAULT_SCOPE = "https://vault.azure.net/.default"
+USER_SCOPES = "https://vault.azure.net/user_impersonation openid profile offline_access"
+CALLBACK = "http://127.0.0.1:7777/callback"
 ARM_SCOPE = "https://management.azure.com/.default"
 
 
@@ -98,6 +100,41 @@ class Client:
         url = f"{self.sandbox.authority}/{tenant or self.sandbox.tenant}{path}"
         return self.send("POST", url, urllib.parse.urlencode(given).encode(), headers)
 
+    def authorize_url(
+        self, path: str = "/oauth2/v2.0/authorize", *, tenant: str | None = None, **fields: str | None
+    ) -> str:
+        """A good authorization request with some fields changed, or left out when None."""
+        form: dict[str, str | None] = {
+            "client_id": self.sandbox.client_id,
+            "response_type": "code",
+            "redirect_uri": CALLBACK,
+            "scope": USER_SCOPES,
+            "state": "the state",
+        }
+        given = {name: value for name, value in (form | fields).items() if value is not None}
+        return f"{self.sandbox.authority}/{tenant or self.sandbox.tenant}{path}?{urllib.parse.urlencode(given)}"
+
+    def returned(self, url: str, user: str = "ada", decision: str = "accept") -> dict[str, str]:
+        """What comes back to the app after a visitor has walked through the pages."""
+        return query_of(self.sandbox.consent(url, user, decision))
+
+    def redeem(self, code: str, **fields: str | None) -> Reply:
+        """Posts a good request for a code's tokens with some fields changed."""
+        form: dict[str, str | None] = {"code": code, "redirect_uri": CALLBACK, "scope": None}
+        return self.ask_token(grant_type="authorization_code", **(form | fields))
+
+    def signed_in(self, user: str = "ada", **fields: str | None) -> dict[str, Any]:
+        """The token response of a person who has consented."""
+        reply = self.redeem(self.returned(self.authorize_url(**fields), user)["code"])
+        assert reply.status == 200, reply.body
+        answer: dict[str, Any] = reply.json
+        return answer
+
+    def refresh(self, token: str, **fields: str | None) -> Reply:
+        """Posts a good refresh with some fields changed."""
+        form: dict[str, str | None] = {"refresh_token": token, "scope": None}
+        return self.ask_token(grant_type="refresh_token", **(form | fields))
+
     def control(self, method: str, path: str, body: object = None, **headers: str) -> Reply:
         return self.send(method, f"{self.sandbox.authority}/sandbox/{path}", body, headers)
 
@@ -112,6 +149,11 @@ class Client:
                 return pages
             link = reply.json["nextLink"]
             reply = self.send("GET", link, headers={"Authorization": f"Bearer {self.token()}"})
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The parameters of a redirect."""
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(url).query, keep_blank_values=True))
 
 
 @pytest.fixture

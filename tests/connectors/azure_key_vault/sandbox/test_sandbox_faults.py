@@ -177,7 +177,8 @@ def test_a_fault_that_makes_no_sense_is_an_error(sandbox, wrong):
 def test_calls_can_be_read_and_reset_from_outside(client, sandbox, vault):
     client.vault("GET", "/secrets/s")
     calls = client.control("GET", "calls").json
-    assert calls == {"entra": {"token": 1}, "arm": {}, "contoso": {"get": 1}, "fabrikam": {}}
+    entra = {"token": 1, "client_credentials": 1}
+    assert calls == {"entra": entra, "arm": {}, "contoso": {"get": 1}, "fabrikam": {}}
     assert client.control("POST", "calls/reset").status == 200
     assert client.control("GET", "calls").json["contoso"] == {}
 

@@ -1,0 +1,71 @@
+"""Consent of an administrator for the whole tenant, without any sign-in to the app (sheet, section 1.9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connectors.azure_key_vault.sandbox import scopes as asked
+from connectors.azure_key_vault.sandbox.aadsts import TokenError
+from connectors.azure_key_vault.sandbox.applications import Application
+from connectors.azure_key_vault.sandbox.authority import Authority
+from connectors.azure_key_vault.sandbox.authorize import Reply, redirect_uri
+from connectors.azure_key_vault.sandbox.exchange import Answer, Request
+from connectors.azure_key_vault.sandbox.forms import fields_of, required
+from connectors.azure_key_vault.sandbox.scopes import DEFAULT, Scope, Scopes
+from connectors.azure_key_vault.sandbox.signin import Interaction, SignIn
+
+
+@dataclass(slots=True, eq=False)
+class TenantConsent:
+    """The purpose: the app hears that the tenant has consented, or not."""
+
+    reply: Reply
+    v2: bool
+    always_asks: bool = True
+    for_everybody: bool = True
+
+    def accepted(self, interaction: Interaction) -> Answer:
+        """`admin_consent=True` with the tenant, and in v2 with what was granted."""
+        found = {"admin_consent": "True", "tenant": interaction.where.tenant}
+        if self.v2:
+            found["scope"] = " ".join(scope.text for scope in interaction.scopes.resources)
+        return self.reply.send(found)
+
+    def refused(self, interaction: Interaction, error: TokenError) -> Answer:
+        """The error; v2 says `admin_consent=True` even then, and v1 has one error for all."""
+        if not self.v2:
+            return self.reply.send_error(error, name="permission_denied")
+        return self.reply.send_error(error, admin_consent="True", tenant=interaction.where.tenant)
+
+
+class AdminConsent:
+    """The endpoints of both generations."""
+
+    def __init__(self, authority: Authority, signin: SignIn) -> None:
+        self._authority = authority
+        self._signin = signin
+
+    def answer(self, request: Request, tenant: str, *, v2: bool) -> Answer:
+        """The first page; what cannot be trusted never leaves Entra's own pages."""
+        form = fields_of(request)
+        directory = self._authority.resolve(tenant)
+        if directory is None and (tenant.lower() != "organizations" if v2 else tenant.lower() == "consumers"):
+            raise TokenError(90002, f"Tenant '{tenant}' cannot be used for the consent of an administrator.")
+        application = self._authority.known_application(required(form, "client_id"), directory)
+        uri = redirect_uri(application, form.get("redirect_uri", ""))
+        reply = Reply(self._authority, uri, "query", form.get("state"))
+        session, now = self._signin.session(request), self._authority.clock.now()
+        try:
+            scopes = asked.parse(required(form, "scope")) if v2 else _registered(application)
+            purpose = TenantConsent(reply, v2)
+            return self._signin.begin(Interaction(purpose, directory, application, scopes, session, now))
+        except TokenError as refused:
+            if refused.number in (50057, 50105):
+                raise
+            return reply.send_error(refused, admin_consent="True") if v2 else reply.send_error(refused)
+
+
+def _registered(application: Application) -> Scopes:
+    """All that the app has registered, as v1 takes it."""
+    scopes = [Scope(audience, DEFAULT, f"{audience}/{DEFAULT}") for audience in application.permissions]
+    return Scopes(tuple(scopes), frozenset())

@@ -1,0 +1,73 @@
+"""Where an authorization server answers: typed, or found by discovery (RFC 8414, OpenID Connect Discovery 1.0)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from iclients.errors import MalformedAnswer, NotAuthorized, Recovery
+from iclients.transport import Transport
+
+DISCOVERY_DEADLINE_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The addresses of one authorization server; empty where it has none."""
+
+    issuer: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    device_authorization_endpoint: str = ""
+    revocation_endpoint: str = ""
+    jwks_uri: str = ""
+
+    def need(self, name: str, iclient: str) -> str:
+        """The address of this name. Raises NotAuthorized, saying what is missing."""
+        address: str = getattr(self, name)
+        if not address:
+            raise NotAuthorized(
+                f"The provider of iClient {iclient} has no {name}: set settings.{name}, or choose another auth.",
+                code="no_endpoint",
+            )
+        return address
+
+
+NAMES: Final = tuple(field.name for field in fields(Endpoints))
+
+Fetch = Callable[[str], Any]
+
+
+def fetcher(transport: Transport) -> Fetch:
+    """Fetches JSON documents of a provider: bounded, without redirects."""
+
+    def fetch(url: str) -> Any:
+        answer = transport.exchange(
+            "GET", url, {"Accept": "application/json"}, deadline_seconds=DISCOVERY_DEADLINE_SECONDS
+        )
+        if answer.status != 200:
+            raise MalformedAnswer(f"{url} answered HTTP {answer.status}: check the issuer.", recovery=Recovery.ABORT)
+        try:
+            return json.loads(answer.body)
+        except (ValueError, RecursionError) as error:
+            raise MalformedAnswer(f"{url} is not JSON: check the issuer.", recovery=Recovery.ABORT) from error
+
+    return fetch
+
+
+def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch) -> Endpoints:
+    """What the issuer's document says, where nothing was typed: typed addresses win. Raises MalformedAnswer."""
+    document = fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    if not isinstance(document, dict) or str(document.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
+        raise MalformedAnswer(
+            f"The discovery document of {issuer} is for another issuer: check the issuer.", recovery=Recovery.ABORT
+        )
+    found = {name: document[name] for name in NAMES if _is_https(document.get(name))}
+    return replace(Endpoints(**{**found, **typed}), issuer=str(document["issuer"]))
+
+
+def _is_https(address: Any) -> bool:
+    return isinstance(address, str) and urlsplit(address).scheme == "https"
