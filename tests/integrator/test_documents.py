@@ -173,7 +173,7 @@ def test_a_document_without_a_credential_keeps_what_is_stored(store: Store, tmp_
         ("flows:", "flwos:", "27: the document has an unknown key flwos; did you mean flows?"),
         ("version: 1", "version: 2", "1: version is not 1, the only version there is."),
         ("    provider: entra\n", "", "11: iclients[0] needs provider."),
-        ("provider: entra", "provider: generic", "12: iclients[0].provider is generic, which is not installed; "),
+        ("provider: entra", "provider: nobody", "12: iclients[0].provider is nobody, which is not installed; "),
         ("cloud: lab", "cloud: lap", "13: iclients[0].cloud is lap, and there is no cloud of that name; there are: public"),
         ("iclient: contoso-app", "iclient: nobody", "23: connections[0].iclient is nobody, and there is no iClient"),
         ("connection: here", "connection: there", "33: flows[0].steps[0].import.connection is there, and there is no"),
