@@ -57,6 +57,8 @@ class Access:
 class Source:
     """Reads one resource."""
 
+    identity: str = ""
+    """What it reads, the same for every connection that means the same place."""
     unread: frozenset[str] = frozenset()
     """Fields that `pages` does not bring and `read` does."""
 

@@ -105,8 +105,8 @@ class Known:
     """What the ledger remembers of one record at a target; never a value.
 
     `fingerprint` is keyed and covers what was last written or found equal there; `marker` is the target's own mark of
-    that state; `source_marker` the source's; `owned` whether a flow of ours wrote it; `intent` the fingerprint of a
-    write that began and whose end was not recorded.
+    that state; `source_marker` the source's; `owned` whether a flow of ours wrote it; `intent` what the target gave as
+    the fingerprint of a planned write that began and whose end was not recorded.
     """
 
     fingerprint: str = ""

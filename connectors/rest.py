@@ -10,7 +10,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.errors import HostNotAllowed, Throttled
@@ -36,7 +36,7 @@ class Call:
     kind: str
     method: str
     url: str
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     weight: str = "other"
     repeatable: bool = True
 
@@ -64,7 +64,13 @@ class RestClient:
         self._retrying = retrying or CALL_RETRYING
         self._allowed_origins: set[str] = set()
         self._count_lock = threading.Lock()
-        self.calls: Counter[str] = Counter()
+        self._calls: Counter[str] = Counter()
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each kind of call was made until now."""
+        with self._count_lock:
+            return self._calls.copy()
 
     def json(self, call: Call) -> Any:
         """The answer's JSON. Raises RemoteError: see `connectors.errors` and `iclients.errors` for what follows."""
@@ -99,7 +105,7 @@ class RestClient:
     def _send(self, call: Call, token: str) -> Answer:
         self._budget.take(call.weight)
         with self._count_lock:
-            self.calls[call.kind] += 1
+            self._calls[call.kind] += 1
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         body = None
         if call.body is not None:

@@ -46,6 +46,8 @@ class Budget:
             self._next = slot + self._costs[kind] * self._slowdown
         if slot > now:
             self._clock.sleep(slot - now)
+        else:
+            self._clock.check()
 
     def throttled(self, retry_after_seconds: float | None) -> None:
         """The system said 429: everybody pauses, as long as it said or longer each time in a row."""

@@ -89,9 +89,9 @@ class Engine:
         except Stopped:
             return RunStatus.CANCELLED
         finally:
-            self._count_effort()
             self._source.close()
             self._target.close()
+            self._count_effort()
 
     def _stop(self) -> None:
         self._stopping = True
@@ -103,15 +103,20 @@ class Engine:
         self._has_begun = True
         self._progress, self._before = progress, progress.copy()
         known = self._journal.known(self._target.identity, [WHOLE]).get(WHOLE)
-        if not self._target.begin(cursor.get("target") if cursor else None, known):
-            self._journal.restart()
-            cursor, progress = None, Progress(calls=progress.calls, seconds=progress.seconds)
-            self._target.begin(None, known)
-            self._progress = progress
-        self._cursor: Cursor = cursor or {}
+        is_the_same = cursor is None or cursor.get("of") == self._mover.digest
+        if not is_the_same or not self._target.begin(cursor.get("target") if cursor else None, known):
+            self._start_over(known)
+            cursor = None
+        self._cursor: Cursor = cursor or {"of": self._mover.digest, "read_all": False}
         if cursor and self._target.remembers:
             self._mover.has_moved(self._journal.keys())
         return cursor
+
+    def _start_over(self, known: Known | None) -> None:
+        """What was done is of another flow, of other places, or is gone: begin anew, under the same id."""
+        self._journal.restart()
+        self._progress = Progress(calls=self._progress.calls, seconds=self._progress.seconds)
+        self._target.begin(None, known)
 
     def _move(self, cursor: Cursor | None) -> None:
         pages = self._source.pages(cursor.get("source") if cursor else None)
@@ -148,7 +153,7 @@ class Engine:
                 self._fatal = self._fatal or what
                 self._stop()
             self._commit_what_is_done(all_listed)
-            if self._stopping:
+            if self._stopping or (self._fatal is not None and all(page.is_done for page in self._pages)):
                 return
 
     def _on_listed(self, page: Page) -> None:
@@ -196,7 +201,8 @@ class Engine:
     def _commit_what_is_done(self, all_listed: bool) -> None:
         """Failures that may end the run wait for what follows: a resume then tries their records again."""
         while self._pages and self._pages[0].is_done:
-            if self._pages[0].is_in_doubt and (self._stopping or self._may_learn_more(all_listed)):
+            ends = self._stopping or self._fatal is not None
+            if self._pages[0].is_in_doubt and (ends or self._may_learn_more(all_listed)):
                 return
             self._commit(self._pages.pop(0))
 
@@ -209,17 +215,23 @@ class Engine:
     def _commit(self, page: PageUnderWay) -> None:
         state = self._target.settle([item.change for item in page.items if item.writes and item.change is not None])
         outcomes = page.outcomes + [self._mover.outcome(item) for item in page.items]
-        self._count(page, outcomes)
-        self._cursor = {"source": page.checkpoint, "target": state, "read_all": page.checkpoint is None}
+        progress = self._counted(page, outcomes)
+        cursor: Cursor = {
+            "of": self._mover.digest,
+            "source": page.checkpoint,
+            "target": state,
+            "read_all": page.checkpoint is None,
+        }
         go_on = self._journal.commit(
             self._target.identity,
             Settled(
                 outcomes=[outcome for outcome in outcomes if outcome.effect is not Effect.SKIPPED],
-                cursor=self._cursor,
-                progress=self._progress.copy(),
+                cursor=cursor,
+                progress=progress,
                 entries=self._entries(page.items),
             ),
         )
+        self._cursor, self._progress = cursor, progress.copy()
         self._lister.done(page.size)
         self._report(self._progress)
         if not go_on:
@@ -232,13 +244,14 @@ class Engine:
         found = ((item, self._mover.entry(item)) for item in items)
         return {self._mover.key(item): entry for item, entry in found if entry is not None and entry != item.known}
 
-    def _count(self, page: PageUnderWay, outcomes: Sequence[Outcome]) -> None:
-        counts = self._progress.counts
-        counts["read"] += page.size
-        counts[Effect.SKIPPED] += page.skipped
-        for outcome in outcomes:
-            counts[outcome.effect] += 1
+    def _counted(self, page: PageUnderWay, outcomes: Sequence[Outcome]) -> Progress:
+        """What the run has done once this page is stored; it counts only then."""
         self._count_effort()
+        progress = self._progress.copy()
+        progress.counts["read"] += page.size
+        progress.counts[Effect.SKIPPED] += page.skipped
+        progress.counts.update(outcome.effect for outcome in outcomes)
+        return progress
 
     def _count_effort(self) -> None:
         self._progress.calls = self._before.calls + Counter(self._count_calls())

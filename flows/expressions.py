@@ -21,6 +21,7 @@ from flows.errors import FlowDefinitionError
 from iclients.secret import Secret, revealed
 
 WHOLE_RECORD: Final = "@"
+LONGEST_TEXT: Final = 2_000
 
 Fields = Mapping[str, Any]
 
@@ -46,10 +47,16 @@ def jmespath_expression(text: str) -> Expression:
     """Compile a JMESPath expression. Raises FlowDefinitionError with the place of the mistake."""
     if text.isidentifier() and text.isascii():
         return Expression(text, frozenset({text}), _getter(text))
+    if len(text) > LONGEST_TEXT:
+        raise FlowDefinitionError(f"An expression has more than {LONGEST_TEXT:,} characters: shorten it.")
     try:
         compiled = jmespath.compile(text)
+    except RecursionError:
+        raise FlowDefinitionError("An expression is nested too deep: shorten it.") from None
     except jmespath.exceptions.JMESPathError as error:
         raise FlowDefinitionError(f"{text!r} is not JMESPath: {_first_line(error)}") from error
+    if unknown := sorted(_functions(compiled.parsed) - set(_Functions.FUNCTION_TABLE)):
+        raise FlowDefinitionError(f"{text!r} calls {unknown[0]}(), which is no function.")
     names = _root_names(compiled.parsed)
 
     def evaluate(fields: Fields) -> Any:
@@ -100,6 +107,14 @@ def _guarding_secrets(text: str, names: frozenset[str], evaluate: Callable[[Fiel
         raise RecordError(f"{text!r} looks at a secret field: it must give a text.", code="expression")
 
     return guarded
+
+
+def _functions(node: Any) -> set[str]:
+    """The functions that a parsed expression calls."""
+    if not isinstance(node, dict):  # a slice has numbers where others have children
+        return set()
+    called = {node["value"]} if node["type"] == "function_expression" else set()
+    return called.union(*(_functions(child) for child in node["children"]))
 
 
 def _root_names(node: Any) -> frozenset[str]:

@@ -37,8 +37,13 @@ class Mover:
                 f"The mapping to {target.key_field} takes a field that is known only once the value is read "
                 f"({', '.join(sorted(source.unread))}): make it from other fields."
             )
+        if not target.remembers and source.identity and source.identity == target.identity:
+            raise FlowDefinitionError(
+                f"The flow reads {flow.exports[0].resource} and would replace it while it does: write to another name."
+            )
         self._step = f"import {flow.steps[0].connection}/{flow.steps[0].resource}"
-        self._digest = _digest(flow)
+        self.digest = _digest(flow, source, target)
+        """Changes when what happens to a record changes, or between which places it moves."""
         self._assessing, self._writing = Patience(), Patience()
         self._stopping = False
         self._seen: dict[str, int | None] = {}
@@ -154,6 +159,10 @@ class Mover:
         record = self._source.read(item.record)
         item.source_marker = self._marker(record)
         item.mapped = self._mapping.apply(record)
+        if item.key is not None and self._target.key(item.mapped.fields) != item.key:
+            raise RecordError(
+                f"{item.record.key} got another name while it was read: run the flow again.", code="other_record"
+            )
         item.change = self._target.assess(item.mapped, known)
 
     def _is_unchanged(self, record: Record, key: str, known: Known) -> bool:
@@ -162,14 +171,13 @@ class Mover:
         return bool(marker) and marker == known.source_marker and self._target.is_current(key, known)
 
     def _marker(self, record: Record) -> str:
-        return f"{self._digest}:{record.marker}" if record.marker else ""
+        return f"{self.digest}:{record.marker}" if record.marker else ""
 
     def _carry_out(self, item: Item) -> None:
         if item.change is not None and item.mapped is not None:
             item.change = self._target.write(item.mapped, item.change)
 
 
-def _digest(flow: Flow) -> str:
-    """Changes when what the flow does to a record changes, so that the ledger does not vouch for an older mapping."""
-    text = json.dumps([asdict(flow.exports[0]), asdict(flow.steps[0])], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _digest(flow: Flow, source: Source, target: Target) -> str:
+    parts = [asdict(flow.exports[0]), asdict(flow.steps[0]), source.identity, target.identity]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -22,6 +22,9 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait. Raises Stopped where the work is to stop."""
 
+    def check(self) -> None:
+        """Raise Stopped where the work is to stop."""
+
 
 class Stopped(Exception):
     """A wait was ended because the work is to stop: leave everything as it is and return."""
@@ -40,10 +43,20 @@ class SystemClock:
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        if seconds < BRIEF_SECONDS:
-            time.sleep(max(0.0, seconds))
-        elif self._stopped.wait(seconds):
+        if seconds >= BRIEF_SECONDS:
+            self._stopped.wait(seconds)
+        elif seconds > 0:
+            time.sleep(seconds)
+        self.check()
+
+    def check(self) -> None:
+        if self._stopped.is_set():
             raise Stopped
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody wants to stop."""
+        return self._stopped.is_set()
 
     def stop(self) -> None:
         """Somebody wants to stop."""

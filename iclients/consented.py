@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from iclients.clock import Clock
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.grants import Grants
 from iclients.model import Consent, Token
 
@@ -40,18 +40,25 @@ class ConsentedTokens:
         self._clock = clock
 
     def acquire(self, scopes: tuple[str, ...], refused: Token | None) -> Token:
-        """A fresh token other than the refused one. Raises NotAuthorized where a person must consent (again)."""
+        """A token other than the refused one: a fresh one, or the kept one while it serves and the provider does not.
+
+        Raises NotAuthorized where a person must consent (again), and whatever else refreshing raises.
+        """
         with self._keeper.exclusive():
             consent = self._keeper.get()
             if consent is None:
                 raise self._unauthorized("has not been authorized yet")
-            kept = consent.token
-            is_other = refused is None or (kept is not None and kept.access_token != refused.access_token)
-            if kept is not None and is_other and kept.is_fresh(self._clock.now()):
+            kept = _other_than(refused, consent.token)
+            if kept is not None and kept.is_fresh(self._clock.now()):
                 return kept
             if consent.refresh_token is None:
                 raise self._unauthorized("was given no refresh token, and its access has ended")
-            token = self._grants.refresh(consent.refresh_token, scopes)
+            try:
+                token = self._grants.refresh(consent.refresh_token, scopes)
+            except RemoteError as error:
+                if error.recovery is Recovery.RETRY and kept is not None and kept.is_valid(self._clock.now()):
+                    return kept
+                raise
             self._keeper.save(replace(consent, refresh_token=token.refresh_token, token=token))
             return token
 
@@ -60,3 +67,9 @@ class ConsentedTokens:
             f"Connection {self._connection} {why}: run `integrator connections authorize {self._connection}`.",
             code="not_consented",
         )
+
+
+def _other_than(refused: Token | None, kept: Token | None) -> Token | None:
+    if refused is None or kept is None:
+        return kept
+    return None if kept.access_token == refused.access_token else kept

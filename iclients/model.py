@@ -39,6 +39,10 @@ class Token:
         """Whether it can be used without asking for a new one."""
         return now < self.replace_at
 
+    def is_valid(self, now: float) -> bool:
+        """Whether it can be used at all."""
+        return now < self.expires_at
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceCode:

@@ -24,7 +24,6 @@ class Refusal:
     error: str
     description: str = ""
     codes: tuple[int, ...] = ()
-    correlation_id: str = ""
 
 
 class Provider:

@@ -100,8 +100,6 @@ class ErrorAnswer(Schema):
     error = fields.String(required=True)
     error_description = fields.String(allow_none=True, load_default=None)
     error_codes = fields.List(fields.Integer(), allow_none=True, load_default=None)
-    suberror = fields.String(allow_none=True, load_default=None)
-    correlation_id = fields.String(allow_none=True, load_default=None)
 
 
 ALGORITHMS: Final = ("PS256", "RS256")

@@ -37,6 +37,10 @@ class MovableClock:
             self.slept.append(seconds)
             self._elapsed += max(0.0, seconds)
 
+    def check(self) -> None:
+        if self._stopped:
+            raise Stopped
+
     def advance(self, seconds: float) -> None:
         """Let this much time pass."""
         if seconds < 0:

@@ -12,7 +12,7 @@ import json
 import re
 from base64 import b64encode
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 import requests
 from authlib.oauth2.auth import ClientAuth
@@ -223,7 +223,6 @@ def failure(answer: Answer, document: dict[str, Any], iclient: IClient, provider
             error=_clean(loaded["error"], iclient),
             description=_clean(loaded["error_description"] or "", iclient),
             codes=tuple(loaded["error_codes"] or ()),
-            correlation_id=_clean(loaded["correlation_id"] or "", iclient),
         ),
         iclient,
     )
@@ -259,12 +258,22 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 def _clean(text: str, iclient: IClient) -> str:
     """The server's words, without our secret, control characters, markup or endless length."""
+    text = re.split(r"\s*Trace ID:", text, maxsplit=1)[0]
     if secret := _client_secret(iclient):
         for form in _echoes(iclient.client_id, secret):
             text = text.replace(form, MASK)
-    text = re.split(r"\s*Trace ID:", text, maxsplit=1)[0]
+        if _is_told(secret, text):
+            return "its words repeat the secret and are not shown"
     shown = "".join(character if character.isprintable() and character not in "<>" else " " for character in text)
     return " ".join(shown.split())[:SENTENCE_LIMIT]
+
+
+def _is_told(secret: str, text: str) -> bool:
+    """Whether the secret can still be read from the text, however a server has written it."""
+    printable = "".join(filter(str.isprintable, text))
+    readings = {form(shown) for shown in (text, printable) for form in (unquote, unquote_plus, html.unescape)}
+    alone = b64encode(secret.encode()).decode().rstrip("=")
+    return any(secret in reading.replace("\\/", "/") or alone in reading for reading in readings)
 
 
 def _echoes(client_id: str, secret: str) -> list[str]:

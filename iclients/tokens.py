@@ -8,7 +8,7 @@ from typing import Protocol
 from iclients.model import Token
 
 TokenKey = tuple[str, tuple[str, ...]]
-"""Whose token, for what: the iClient's (later the connection's) name and the scopes."""
+"""Whose token, for what: the iClient's or the connection's name, and the scopes."""
 
 
 class TokenStore(Protocol):

@@ -3,7 +3,9 @@
 A read timeout cannot stop a server that sends a byte a second, and a cut body looks like a short one to a parser
 that is not told the length; so sockets and parsing are ours: the standard library's TLS, and httptools (llhttp)
 for the protocol. Redirects are never followed: they would carry credentials to a host nobody checked.
-Source: RFC 9112.
+The deadline covers connecting to all of a host's addresses together, TLS, request and answer; looking the name up is
+the one thing that it does not bound, because the system's resolver cannot be interrupted (resolv.conf's `timeout` and
+`attempts` do). Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import certifi
@@ -29,6 +31,9 @@ from iclients.errors import AnswerLost, DeadlineExceeded, NotSent, Recovery
 
 CHUNK_BYTES: Final = 65_536
 IDLE_SECONDS: Final = 60.0
+
+Address = tuple[socket.AddressFamily, socket.SocketKind, int, Any]
+"""Family, kind and protocol of a socket, and what it connects to."""
 
 _HEADER_TEXT: Final = re.compile(r"[\t\x20-\x7e]*")
 _ADDRESS_TEXT: Final = re.compile(r"[\x21-\x7e]+")
@@ -108,14 +113,16 @@ class Transport:
     def _connect(self, where: tuple[str, int], deadline: float) -> ssl.SSLSocket:
         host, port = where
         context = self._context()
-        seconds = max(0.001, min(self._connect_seconds, deadline - time.monotonic()))
-        handshake_deadline = time.monotonic() + seconds
         try:
-            plain = socket.create_connection(where, timeout=seconds)
+            addresses = _addresses(where)
         except (socket.gaierror, UnicodeError) as error:  # UnicodeError: a label that no name may have
             raise NotSent(
                 f"The host {host} has no address: check its name, and this machine's DNS.", code="host_not_found"
             ) from error
+        seconds = max(0.001, min(self._connect_seconds, deadline - time.monotonic()))
+        connected_by = time.monotonic() + seconds
+        try:
+            plain = reach(addresses, connected_by)
         except TimeoutError as error:
             raise NotSent(
                 f"{host}:{port} did not answer within {seconds:.0f} s: check the address and the firewalls on the way.",
@@ -127,7 +134,7 @@ class Transport:
             ) from error
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plain.settimeout(max(0.001, handshake_deadline - time.monotonic()))
+            plain.settimeout(max(0.001, connected_by - time.monotonic()))
             return context.wrap_socket(plain, server_hostname=host, suppress_ragged_eofs=False)
         except ssl.SSLCertVerificationError as error:
             plain.close()
@@ -146,6 +153,33 @@ class Transport:
             if self._tls is None:
                 self._tls = _client_context(self._ca_file)
             return self._tls
+
+
+def reach(addresses: Sequence[Address], deadline: float) -> socket.socket:
+    """Connected to the first address that answers; each gets its share of the time until `deadline` (monotonic).
+
+    Raises OSError, which is TimeoutError where the last address that was tried did not answer in time.
+    """
+    failed: OSError = TimeoutError("there is no time left to connect")
+    for number, (family, kind, protocol, where) in enumerate(addresses):
+        share = (deadline - time.monotonic()) / (len(addresses) - number)
+        if share <= 0:
+            break
+        plain = socket.socket(family, kind, protocol)
+        try:
+            plain.settimeout(share)
+            plain.connect(where)
+        except OSError as error:
+            plain.close()
+            failed = error
+        else:
+            return plain
+    raise failed
+
+
+def _addresses(where: tuple[str, int]) -> list[Address]:
+    found = socket.getaddrinfo(*where, type=socket.SOCK_STREAM)
+    return [(family, kind, protocol, address) for family, kind, protocol, _, address in found]
 
 
 def _address(url: str) -> tuple[tuple[str, int], str, str]:
@@ -224,13 +258,17 @@ def _is_readable(connection: ssl.SSLSocket) -> bool:
 
 
 def _client_context(ca_file: Path | None) -> ssl.SSLContext:
-    if ca_file is not None:
-        try:
-            return ssl.create_default_context(cafile=str(ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise NotSent(
-                f"The CA file {ca_file} cannot be read: {error}.", code="ca_file", recovery=Recovery.ABORT
-            ) from error
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
+    """Not the library's default context: that one writes session keys to where SSLKEYLOGFILE says."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        context.load_default_certs()
+        context.load_verify_locations(certifi.where())
+        return context
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise NotSent(
+            f"The CA file {ca_file} cannot be read: {error}.", code="ca_file", recovery=Recovery.ABORT
+        ) from error
     return context

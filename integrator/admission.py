@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,13 +18,35 @@ from iclients.managed_identity import managed_identity_token
 from iclients.model import IClient, Token
 from iclients.retrying import Retrying
 from iclients.session import AuthorizedSession
-from iclients.tokens import TokenStore
+from iclients.tokens import TokensInMemory
 from iclients.transport import Transport
 
 CONSENTED: Final = ("authorization_code", "device_code")
 """Values of `auth` for which a person consents."""
 
+_Key = tuple[str, str, tuple[str, ...]]
+"""Whose token (the iClient's or the connection's), in which cloud, for what."""
+
 _Acquire = Callable[[tuple[str, ...], Token | None], Token]
+
+
+class Sessions:
+    """The sessions of one installation: one for each token, so that all its connectors together ask once.
+
+    A session serves as long as what it was made from stays equal; after that a new one begins without a token.
+    """
+
+    def __init__(self) -> None:
+        self._sessions: dict[_Key, tuple[object, AuthorizedSession]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key, made_from: object, make: Callable[[], AuthorizedSession]) -> AuthorizedSession:
+        """The session of this key, made anew where it was made from something else."""
+        with self._lock:
+            found = self._sessions.get(key)
+            if found is None or found[0] != made_from:
+                found = self._sessions[key] = made_from, make()
+            return found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +58,7 @@ class Admission:
     cloud: CloudProfile
     transport: Transport
     keeper: ConsentKeeper
-    tokens: TokenStore
+    sessions: Sessions
     clock: Clock
     retrying: Retrying = TOKEN_RETRYING
 
@@ -50,11 +73,23 @@ class Admission:
         return Grants(self.iclient, provider, self.cloud, self.transport, self.clock, self.retrying)
 
     def session(self, scopes: Sequence[str]) -> AuthorizedSession:
-        """A session for these scopes. Tokens of a person are the connection's own, those of an app the iClient's."""
+        """The session for these scopes. Tokens of a person are the connection's own, those of an app the iClient's.
+
+        After a change of iClient, cloud or consent it is another one, which knows nothing of the old token.
+        """
         asked = tuple(scopes)
+        owner = f"connection {self.connection.name}" if self.needs_consent else f"iClient {self.iclient.name}"
+        made_from = self.iclient, self.cloud, self._consented()
+        return self.sessions.get((owner, self.cloud.name, asked), made_from, lambda: self._session(owner, asked))
+
+    def _consented(self) -> object:
+        """Which consent there is: refreshing its tokens leaves it the same one."""
+        consent = self.keeper.get() if self.needs_consent else None
+        return consent and (consent.account, consent.scopes, consent.consented_at)
+
+    def _session(self, owner: str, asked: tuple[str, ...]) -> AuthorizedSession:
         acquire = self._acquire()
-        owner = f"connection {self.connection.name}" if self.needs_consent else self.iclient.name
-        return AuthorizedSession((owner, asked), lambda old: acquire(asked, old), self.tokens, self.clock)
+        return AuthorizedSession((owner, asked), lambda old: acquire(asked, old), TokensInMemory(), self.clock)
 
     def _acquire(self) -> _Acquire:
         credential = self.iclient.credential

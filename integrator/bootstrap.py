@@ -22,9 +22,8 @@ from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.grants import TOKEN_RETRYING
 from iclients.model import IClient
 from iclients.retrying import IMPATIENT
-from iclients.tokens import TokensInMemory
 from iclients.transport import Transport
-from integrator.admission import Admission
+from integrator.admission import Admission, Sessions
 from integrator.config import Config
 from integrator.store.consents import KeptConsent
 from integrator.store.store import Store, Transaction
@@ -45,7 +44,7 @@ class Installation:
         self._deadline_seconds = WAITED_FOR_SECONDS if waited_for else DEADLINE_SECONDS
         self.store = Store.open(config)
         self.clock = SystemClock()
-        self._tokens = TokensInMemory()
+        self._sessions = Sessions()
         self._transports: dict[Path | None, Transport] = {}
         self._budgets: dict[str, Budget] = {}
         self._lock = threading.Lock()
@@ -103,7 +102,7 @@ class Installation:
             cloud=cloud,
             transport=self._transport(Path(ca_file) if ca_file else cloud.ca_file),
             keeper=KeptConsent(self.store, connection.name),
-            tokens=self._tokens,
+            sessions=self._sessions,
             clock=self.clock,
             retrying=self._retrying or TOKEN_RETRYING,
         )

@@ -21,7 +21,8 @@ class Config:
 
     home: Path
     key_file: Path
-    database_url: str = field(repr=False)
+    database_url: str | None = field(repr=False)
+    """None: SQLite, in the home folder."""
     public_url: str | None = None
 
     @classmethod
@@ -35,7 +36,7 @@ class Config:
         return cls(
             home=home,
             key_file=_absolute(environ.get("INTEGRATOR_KEY_FILE") or home / KEY_NAME),
-            database_url=environ.get("INTEGRATOR_DATABASE_URL") or f"sqlite:///{home / DATABASE_NAME}",
+            database_url=environ.get("INTEGRATOR_DATABASE_URL") or None,
             public_url=_public_url(environ.get("INTEGRATOR_PUBLIC_URL") or None),
         )
 

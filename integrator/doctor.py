@@ -9,7 +9,6 @@ from typing import Any
 
 from connectors import registry as connectors
 from connectors.errors import SettingsError
-from flows.model import RunStatus
 from iclients import registry as providers
 from integrator.bootstrap import Installation
 
@@ -98,7 +97,7 @@ def _runs(installation: Installation) -> Iterator[Finding]:
     with installation.store.reading() as stored:
         unfinished = stored.runs.unfinished()
     for run in unfinished:
-        if run.status is RunStatus.RUNNING and installation.store.locks.is_held(run.id):
+        if installation.store.locks.is_held(run.id):
             continue
         yield Finding(
             f"run {run.id}",

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from integrator import references, schemas
+from integrator import destinations, references, schemas
 from integrator.errors import BadDocument
 from integrator.schemas import Where, Wrong
 from integrator.store.named import Saved
@@ -232,6 +232,7 @@ def _bytes(path: Path) -> bytes:
 
 def _save(transaction: Transaction, nouns: Mapping[str, Any]) -> Applied:
     """Lower floors first, so that what a noun refers to is found whether it is new or was there already."""
+    before = destinations.destinations(transaction)
     changes: dict[str, dict[Saved, list[str]]] = {}
     for noun in NOUNS:
         kept = getattr(transaction, noun)
@@ -239,4 +240,5 @@ def _save(transaction: Transaction, nouns: Mapping[str, Any]) -> Applied:
         for position, thing in enumerate(nouns.get(noun, ())):
             references.check(transaction, noun, position, thing)
             changes[noun][kept.save(thing)].append(thing.name)
+    destinations.check(transaction, before, nouns.get("iclients", ()))
     return Applied(changes)

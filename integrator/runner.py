@@ -17,6 +17,7 @@ from connectors.model import ReadOptions, WriteOptions
 from flows.engine import Engine
 from flows.errors import Fenced, FlowDefinitionError
 from flows.model import Flow, Progress, RunStatus
+from iclients.clock import Stopped
 from iclients.errors import NotAuthorized, RemoteError
 from integrator.bootstrap import Installation
 from integrator.errors import ExitCode, RunInProgress, RunIsOver, UserError, defect_sentence
@@ -59,7 +60,7 @@ class Runner:
         """A new run of this flow, to its end. Raises NotFoundHere, RunInProgress."""
         with self._store.writing() as stored:
             run = stored.runs.start(flow)
-        return self._execute(run)
+        return self._execute(run, is_new=True)
 
     def resume(self, run_id: int) -> Run:
         """Go on with a run that stopped, under the same id. Raises NotFoundHere, RunIsOver, RunInProgress."""
@@ -69,12 +70,12 @@ class Runner:
             raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): start the flow again.")
         return self._execute(run)
 
-    def _execute(self, run: Run) -> Run:
+    def _execute(self, run: Run, *, is_new: bool = False) -> Run:
         with self._store.locks.hold(run.id) as is_ours:
             if not is_ours:
                 raise RunInProgress(f"Run {run.id} of flow {run.flow} is being worked on by another process.", run.id)
             with self._store.writing() as stored:
-                claim = stored.runs.claim(run.id)
+                claim = stored.runs.claim(run.id, only_waiting=is_new)
             end = self._work(run.flow, claim)
             with self._store.writing() as stored:
                 progress = self._engine.progress if self._engine else None
@@ -95,6 +96,8 @@ class Runner:
             return _End(RunStatus.FAILED, REFUSED, str(error))
         except (SettingsError, FlowDefinitionError, UserError) as error:
             return _End(RunStatus.FAILED, "cannot_run", str(error))
+        except Stopped:
+            return _End(RunStatus.CANCELLED)
         except Fenced:
             raise
         except Exception as error:  # noqa: BLE001 - the run's boundary: its row must say how it ended

@@ -86,6 +86,12 @@ class AzureKeyVault(Connector):
     def scopes(self) -> tuple[str, ...]:
         """The connection's own, else its iClient's that are for this audience (a token serves only one) or name none."""
         audience = self._cloud.vault_audience if self._is_data else self._cloud.arm_audience
+        foreign = [scope for scope in self.connection.scopes if "://" in scope and not scope.startswith(f"{audience}/")]
+        if foreign:
+            raise SettingsError(
+                f"Connection {self.connection.name} asks for {foreign[0]}, a token for another service than {audience}: "
+                "it would be sent to the wrong host; correct its scopes."
+            )
         named = self.access.scopes
         chosen = tuple(scope for scope in named if scope.startswith(f"{audience}/"))
         if not chosen and named and not any("://" in scope for scope in named):

@@ -6,6 +6,7 @@ Source: Key Vault REST API error codes; Azure RBAC guide for Key Vault.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,6 +16,11 @@ from connectors.rest import Call
 from iclients.answers import Answer
 from iclients.errors import RemoteError
 
+LONGEST_MESSAGE: Final = 4_000
+LONGEST_SENTENCE: Final = 200
+
+_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_TOKEN: Final = re.compile(r"(?i)bearer\s+\S+|eyJ[\w.-]+")
 _ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "list": "Key Vault Secrets User",
@@ -86,7 +92,12 @@ def _parsed(answer: Answer) -> tuple[str, str, str]:
         return "", "", ""
     error = _part(document, "error")
     inner = _part(error, "innererror")
-    return str(error.get("code") or ""), str(inner.get("code") or ""), str(error.get("message") or "")
+    return _word(error.get("code")), _word(inner.get("code")), str(error.get("message") or "")[:LONGEST_MESSAGE]
+
+
+def _word(code: Any) -> str:
+    """A code is a word; anything else a server puts there is not shown."""
+    return code if isinstance(code, str) and _WORD.fullmatch(code) else ""
 
 
 def _part(document: Any, name: str) -> Mapping[str, Any]:
@@ -102,7 +113,8 @@ def _unknown(answer: Answer, call: Call, vault: str, code: str, message: str) ->
 
 
 def _one_line(message: str) -> str:
-    return " ".join(message.split())[:200]
+    shown = _TOKEN.sub("••••", " ".join(message.split()))
+    return "".join(character for character in shown if character.isprintable())[:LONGEST_SENTENCE]
 
 
 def _secret_name(url: str) -> str:

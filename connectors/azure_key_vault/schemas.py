@@ -16,6 +16,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validat
 
 from connectors.azure_key_vault.model import (
     LONGEST_CONTENT_TYPE_CHARACTERS,
+    LONGEST_NAME_CHARACTERS,
     LONGEST_TAG_CHARACTERS,
     LONGEST_VALUE_CHARACTERS,
     MOST_TAGS,
@@ -27,16 +28,21 @@ from connectors.errors import RecordError
 from iclients.errors import MalformedAnswer
 from iclients.secret import Secret
 
+MOST_ITEMS: Final = 1_000
+"""More on one page than any vault sends: 25 is its limit."""
+
+_IN_TIME: Final = validate.Range(-(2**53), 2**53)
+
 
 class _Attributes(Schema):
     class Meta:
         unknown = EXCLUDE
 
     enabled = fields.Boolean(load_default=True)
-    nbf = fields.Integer(allow_none=True, load_default=None)
-    exp = fields.Integer(allow_none=True, load_default=None)
-    created = fields.Integer(allow_none=True, load_default=None)
-    updated = fields.Integer(allow_none=True, load_default=None)
+    nbf = fields.Integer(allow_none=True, load_default=None, validate=_IN_TIME)
+    exp = fields.Integer(allow_none=True, load_default=None, validate=_IN_TIME)
+    created = fields.Integer(allow_none=True, load_default=None, validate=_IN_TIME)
+    updated = fields.Integer(allow_none=True, load_default=None, validate=_IN_TIME)
 
 
 class _Bundle(Schema):
@@ -65,6 +71,9 @@ _PAGE: Final = _Page()
 
 def load_page(document: Any) -> tuple[list[SecretProperties], str | None]:
     """A list answer: properties, and the link to the next page. Raises MalformedAnswer."""
+    items = document.get("value") if isinstance(document, dict) else None
+    if isinstance(items, list) and len(items) > MOST_ITEMS:
+        raise MalformedAnswer(f"The vault's page has {len(items)} secrets; no vault sends so many.")
     loaded = _load(_PAGE, document)
     return [_properties(item) for item in loaded["value"] or ()], loaded["nextLink"] or None
 
@@ -120,7 +129,10 @@ def _name_and_version(identifier: str) -> tuple[str, str | None]:
     segments = [segment for segment in urlsplit(identifier).path.split("/") if segment]
     if len(segments) < 2:
         raise MalformedAnswer("The vault gave a secret an id without a name.")
-    return unquote(segments[1]), segments[2] if len(segments) > 2 else None
+    name = unquote(segments[1])
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise MalformedAnswer("The vault gave a secret a name that no secret can have.")
+    return name, segments[2] if len(segments) > 2 else None
 
 
 class _ContentType(fields.Field[Any]):
@@ -211,15 +223,22 @@ def load_record(record_fields: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         field, reason = _first_reason(error)
         raise RecordError(
-            f"{record_fields.get('name')!s}: {field} {reason}.", code=_CODES.get(field, f"invalid_{field}")
+            f"{_shown(record_fields.get('name'))}: {field} {reason}.", code=_CODES.get(field, f"invalid_{field}")
         ) from None
     return loaded
 
 
 _CODES: Final[Mapping[str, str]] = {"name": "invalid_name"}
+_PLAIN: Final[Mapping[str, str]] = {
+    "Not a valid mapping type": 'is not a map such as {"owner": "payments"}',
+    "Not a valid string": "is not a text",
+}
 
 
 def _check_value(name: Any, value: Any) -> None:
+    name = _shown(name)
+    if value == "":
+        raise RecordError(f"{name}: value is empty; give one, or leave the record out.", code="invalid_value")
     if value is not None and not isinstance(value, str):
         raise RecordError(f"{name}: value is not a text; map a text to it.", code="invalid_value")
     if value is not None and len(value) > LONGEST_VALUE_CHARACTERS:
@@ -239,7 +258,14 @@ def _first_reason(error: ValidationError) -> tuple[str, str]:
     field, reasons = next(iter(sorted(error.messages_dict.items())))
     while isinstance(reasons, dict):
         reasons = next(iter(reasons.values()))
-    return str(field), str(reasons[0]).rstrip(".").lower() if isinstance(reasons, list) else str(reasons)
+    reason = str(reasons[0] if isinstance(reasons, list) else reasons).rstrip(".")
+    return str(field), _PLAIN.get(reason, reason)
+
+
+def _shown(name: Any) -> str:
+    """The name in a sentence, unless it can be none: a value may have slipped into its column."""
+    is_likely = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME_CHARACTERS and name.isprintable()
+    return str(name) if is_likely else "A record"
 
 
 def _seconds(text: str) -> int:

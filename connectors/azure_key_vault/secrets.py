@@ -10,6 +10,7 @@ from connectors.azure_key_vault.schemas import load_page, load_properties, load_
 from connectors.errors import HostNotAllowed
 from connectors.paging import ahead
 from connectors.rest import Call, RestClient
+from iclients.errors import MalformedAnswer
 
 PAGE_SIZE: Final = 25
 """The most that Key Vault puts on a page."""
@@ -77,7 +78,11 @@ class VaultSecrets:
 
     def _documents(self, kind: str, link: str | None) -> Iterator[Any]:
         """Pages as they came, by nextLink, taken as it is, as long as it leads to this vault."""
+        seen: set[int] = set()
         while link:
+            if hash(link) in seen:
+                raise MalformedAnswer(f"{self.vault.host} leads from page to page in a circle: its list has no end.")
+            seen.add(hash(link))
             if not self.vault.owns(link):
                 raise HostNotAllowed(f"{self.vault.host} gave a next page on another host: it was not followed.")
             document = self._client.json(Call(kind, "GET", link))

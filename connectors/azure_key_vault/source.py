@@ -16,6 +16,7 @@ class SecretsSource(Source):
     """The secrets of a vault as records. Needs list, and get where values are asked for."""
 
     def __init__(self, secrets: VaultSecrets, options: ReadOptions, clock: Clock) -> None:
+        self.identity = f"azure-key-vault:{secrets.vault.host}/secrets"
         self._secrets = secrets
         self._clock = clock
         self.unread = frozenset({"value", "version"}) if options.values else frozenset()
@@ -42,6 +43,11 @@ class SecretsSource(Source):
                 code="secret_disabled",
             )
         secret = self._secrets.get(record.key)
+        if secret.properties.name.lower() != record.key.lower():
+            raise RecordError(
+                f"{record.key}: the vault answered with another secret than was asked for; nothing of it was used.",
+                code="other_record",
+            )
         fields = secret.properties.fields()
         fields["value"] = secret.value
         return Record(secret.properties.name, fields, marker=self._marker(secret.properties))

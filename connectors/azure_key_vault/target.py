@@ -1,45 +1,28 @@
-"""Writing secrets: compare first, write only real changes, carry forward what the mapping does not name.
-
-A write that makes a new version is never repeated blindly: after a lost answer the secret is read, and only if it is
-not what was sent it is sent again.
-"""
+"""Writing secrets: compare first, write only real changes, carry forward what the mapping does not name."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from connectors.azure_key_vault.errors import is_disabled
-from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties, VaultSecret
+from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties
 from connectors.azure_key_vault.schemas import WRITABLE_FIELDS, load_record
 from connectors.azure_key_vault.secrets import VaultSecrets
+from connectors.azure_key_vault.standing import Standing, look
+from connectors.azure_key_vault.write import PROPERTIES, Write, parameters
 from connectors.connector import Target
-from connectors.errors import Conflict, Forbidden, NotFound, SettingsError
+from connectors.errors import Conflict, SettingsError
 from connectors.model import Change, Effect, Known, Record, WriteOptions
-from connectors.rest import CALL_RETRYING
 from iclients.clock import Clock
-from iclients.errors import AnswerLost, MalformedAnswer
 
-_ATTRIBUTES: Final = (("enabled", "enabled"), ("not_before", "nbf"), ("expires", "exp"))
-_PROPERTIES: Final = ("content_type", "enabled", "not_before", "expires", "tags")
+LISTING_HOLDS_SECONDS: Final = 30.0
+"""So long the listing's word is taken that a name is free; later each create costs a look (ADR 0004)."""
 _OPERATIONS: Final = ("add", "update", "upsert")
-_MANAGED, _ENABLED = 1, 2
-_UNCLEAR: Final = (AnswerLost, MalformedAnswer)
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """One call to make: a new version, or (with `version`) attributes of the one that is there."""
-
-    name: str
-    parameters: dict[str, Any]
-    version: str = ""
-    is_new: bool = False
-
-    def __repr__(self) -> str:
-        return f"_Write({self.name!r})"
+_MANAGED: Final = 1
+_UPDATING: Final = ":updating"
+"""Ends the fingerprint of a planned update, so that a run that takes over tells it from a create."""
 
 
 class SecretsTarget(Target):
@@ -56,12 +39,12 @@ class SecretsTarget(Target):
         self._fingerprint = fingerprint
         self._clock = clock
         self._listed: dict[str, int] = {}
-        self._disabled: dict[str, SecretProperties] = {}
+        self._listed_at = clock.monotonic()
 
     def begin(self, resume: Mapping[str, Any] | None, known: Known | None) -> bool:
+        self._listed_at = self._clock.monotonic()
         for items, _ in self._secrets.pages():
             self._listed.update({item.name.lower(): _packed(item) for item in items})
-            self._disabled.update({item.name.lower(): item for item in items if not item.enabled})
         return True
 
     def key(self, fields: Mapping[str, Any]) -> str | None:
@@ -70,7 +53,7 @@ class SecretsTarget(Target):
 
     def is_current(self, key: str, known: Known) -> bool:
         listed = self._listed.get(key)
-        return listed is not None and known.marker == str(listed >> 2)
+        return listed is not None and known.marker == str(listed >> 1)
 
     def assess(self, record: Record, known: Known | None) -> Change:
         wanted = load_record(record.fields)
@@ -78,92 +61,67 @@ class SecretsTarget(Target):
         known = known or Known()
         fingerprint = self._fingerprint(_canonical(wanted))
         listed = self._listed.get(name.lower())
-        if listed is None:
+        if listed is None and self._clock.monotonic() - self._listed_at < LISTING_HOLDS_SECONDS:
             return self._missing(wanted, fingerprint)
-        if listed & _MANAGED:
-            return Change(
-                Effect.CONFLICT,
-                code="managed",
-                reason=f"{name} in {self._secrets.vault.host} belongs to a certificate: import the certificate instead.",
-            )
+        if listed is not None and listed & _MANAGED:
+            return self._managed(name)
         if known.fingerprint == fingerprint and self.is_current(name.lower(), known):
             return Change(Effect.UNCHANGED, fingerprint, known.marker, known.owned)
-        return self._compared(wanted, fingerprint, known)
+        there = look(self._secrets, name)
+        if there is None:
+            return self._missing(wanted, fingerprint)
+        return self._compared(wanted, there, fingerprint, known)
 
     def write(self, record: Record, change: Change) -> Change:
+        fingerprint = change.fingerprint.removesuffix(_UPDATING)
         write = change.payload
         if write is None:
-            return change
+            return replace(change, fingerprint=fingerprint)
         try:
-            written = self._carry_out(write)
+            written = write.carry_out(self._secrets, self._clock)
         except Conflict as error:
             return Change(Effect.CONFLICT, code=error.code, reason=str(error))
-        return Change(change.effect, change.fingerprint, str(written.updated), owned=True)
+        return Change(change.effect, fingerprint, str(written.updated), owned=True)
 
     def _missing(self, wanted: dict[str, Any], fingerprint: str) -> Change:
         if self._options.operation == "update":
             return Change(Effect.SKIPPED, reason="it is not there to be updated")
-        write = _Write(wanted["name"], _parameters(wanted), is_new=True)
-        return Change(Effect.CREATED, fingerprint, owned=True, payload=write)
+        return Change(Effect.CREATED, fingerprint, owned=True, payload=Write(wanted["name"], parameters(wanted)))
 
-    def _compared(self, wanted: dict[str, Any], fingerprint: str, known: Known) -> Change:
-        name = wanted["name"]
-        current = self._current(name)
-        if current is None:
-            return self._unseen(wanted, fingerprint, known)
-        now = current.properties
-        same_value = current.value.reveal() == wanted["value"]
-        if same_value and _same_properties(wanted, now):
-            return self._already_there(fingerprint, now, known)
+    def _compared(self, wanted: dict[str, Any], there: Standing, fingerprint: str, known: Known) -> Change:
+        if there.properties.managed:
+            return self._managed(wanted["name"])
+        if _is_equal(wanted, there) or _is_our_create(wanted, there, fingerprint, known):
+            return self._already_there(fingerprint, there.properties, known)
         if self._options.operation == "add":
             return Change(Effect.SKIPPED, reason="it is already there")
-        if known.intent and not known.owned and known.intent == self._fingerprint(_canonical(_like(wanted, current))):
-            known = replace(known, owned=True)
-        if not (known.owned or self._options.adopt):
-            return self._unowned(name)
-        if same_value and not _clears(wanted, now):
-            parameters = _parameters({key: wanted[key] for key in wanted if key != "value"})
-            return Change(Effect.UPDATED, fingerprint, owned=True, payload=_Write(name, parameters, now.version or ""))
-        return self._replacement(wanted, now, fingerprint, known)
-
-    def _unseen(self, wanted: dict[str, Any], fingerprint: str, known: Known) -> Change:
-        """Its value cannot be compared: the vault shows no value of a disabled secret."""
-        if self._options.operation == "add":
-            return Change(Effect.SKIPPED, reason="it is already there")
-        now = self._disabled.get(wanted["name"].lower())
-        was_ours = known.intent == fingerprint and not (known.owned or self._options.adopt)
-        if was_ours and now is not None and _same_properties(wanted, now):
-            return self._already_there(fingerprint, now, known)
-        return self._replacement(wanted, now, fingerprint, known)
+        if not (known.owned or self._options.adopt or self._is_what_we_meant(wanted, there, known)):
+            return self._unowned(wanted["name"])
+        return Change(Effect.UPDATED, fingerprint + _UPDATING, owned=True, payload=_update(wanted, there))
 
     def _already_there(self, fingerprint: str, now: SecretProperties, known: Known) -> Change:
         """Equal: nothing to write. If an earlier attempt meant to write exactly this, the write was ours."""
         is_settled = now.updated is not None and self._clock.now() - now.updated >= LAG_SECONDS
         marker = str(now.updated) if is_settled else ""
-        if known.intent and known.intent == fingerprint:
-            effect = Effect.UPDATED if known.owned else Effect.CREATED
-            return Change(effect, fingerprint, marker, owned=True)
+        if known.intent.removesuffix(_UPDATING) == fingerprint:
+            is_update = known.owned or known.intent.endswith(_UPDATING)
+            return Change(Effect.UPDATED if is_update else Effect.CREATED, known.intent, marker, owned=True)
         return Change(Effect.UNCHANGED, fingerprint, marker, known.owned)
 
-    def _current(self, name: str) -> VaultSecret | None:
-        """What is there now; None where it is disabled or gone, so that its value cannot be compared."""
-        try:
-            return self._secrets.get(name)
-        except NotFound:
-            return None
-        except Forbidden as error:
-            if is_disabled(error):
-                return None
-            raise
+    def _is_what_we_meant(self, wanted: Mapping[str, Any], there: Standing, known: Known) -> bool:
+        """Whether an earlier attempt wrote what is there, although the source has changed since."""
+        if there.value is None or not known.intent:
+            return False
+        fields = {key: getattr(there.properties, key) for key in PROPERTIES if key in wanted}
+        meant = {"name": wanted["name"], "value": there.value.reveal(), **fields}
+        return known.intent.removesuffix(_UPDATING) == self._fingerprint(_canonical(meant))
 
-    def _replacement(
-        self, wanted: dict[str, Any], now: SecretProperties | None, fingerprint: str, known: Known
-    ) -> Change:
-        if not (known.owned or self._options.adopt):
-            return self._unowned(wanted["name"])
-        carried = {key: getattr(now, key) for key in _PROPERTIES if now is not None and key not in wanted}
-        parameters = _parameters({**carried, **wanted})
-        return Change(Effect.UPDATED, fingerprint, owned=True, payload=_Write(wanted["name"], parameters))
+    def _managed(self, name: str) -> Change:
+        return Change(
+            Effect.CONFLICT,
+            code="managed",
+            reason=f"{name} in {self._secrets.vault.host} belongs to a certificate: import the certificate instead.",
+        )
 
     def _unowned(self, name: str) -> Change:
         return Change(
@@ -172,38 +130,6 @@ class SecretsTarget(Target):
             reason=f"{name} is in {self._secrets.vault.host} already and no flow of ours wrote it: "
             "set adopt: true to overwrite it.",
         )
-
-    def _carry_out(self, write: _Write) -> SecretProperties:
-        if write.version:
-            return self._secrets.update(write.name, write.parameters, write.version)
-        tries = 0
-
-        def look_then_set() -> SecretProperties:
-            nonlocal tries
-            tries += 1
-            found = self._find(write) if tries > 1 else None
-            return found or self._secrets.set(write.name, write.parameters)
-
-        return CALL_RETRYING.call(look_then_set, self._clock, lambda error: isinstance(error, _UNCLEAR))
-
-    def _find(self, write: _Write) -> SecretProperties | None:
-        """The secret, if it is what a write with a lost answer should have made it."""
-        current = self._current(write.name)
-        if current is None:
-            return self._find_disabled(write) if write.is_new else None
-        if current.value.reveal() != write.parameters["value"]:
-            return None
-        return current.properties if _plain(_parameters_of(current)) == _plain(write.parameters) else None
-
-    def _find_disabled(self, write: _Write) -> SecretProperties | None:
-        """A new secret that was written as disabled: no value of it is shown, but it was not there before."""
-        try:
-            found = next((item for items, _ in self._secrets.versions(write.name) for item in items), None)
-        except NotFound:
-            return None
-        if found is None or found.enabled:
-            return None
-        return found if _plain(_parameters_of_properties(found)) == _plain(_without_value(write.parameters)) else None
 
 
 def _check_options(options: WriteOptions) -> None:
@@ -224,48 +150,30 @@ def _check_options(options: WriteOptions) -> None:
 
 def _packed(item: SecretProperties) -> int:
     """What the target remembers of a listed secret, in one number: a vault may hold very many."""
-    return ((item.updated or 0) << 2) | (_MANAGED if item.managed else 0) | (_ENABLED if item.enabled else 0)
+    return ((item.updated or 0) << 1) | (_MANAGED if item.managed else 0)
 
 
-def _parameters(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """SecretSetParameters or SecretUpdateParameters: only what is set."""
-    parameters: dict[str, Any] = {"value": wanted["value"]} if "value" in wanted else {}
-    if wanted.get("content_type"):
-        parameters["contentType"] = wanted["content_type"]
-    attributes = {wire: wanted[name] for name, wire in _ATTRIBUTES if wanted.get(name) is not None}
-    if attributes:
-        parameters["attributes"] = attributes
-    if "tags" in wanted:
-        parameters["tags"] = dict(wanted["tags"] or {})
-    return parameters
+def _is_equal(wanted: Mapping[str, Any], there: Standing) -> bool:
+    return there.has_value(wanted["value"]) and _same_properties(wanted, there.properties)
 
 
-def _parameters_of(secret: VaultSecret) -> dict[str, Any]:
-    return {"value": secret.value.reveal(), **_parameters_of_properties(secret.properties)}
+def _is_our_create(wanted: Mapping[str, Any], there: Standing, fingerprint: str, known: Known) -> bool:
+    """A disabled secret shows no value; but where we meant to create just this one, it is ours."""
+    was_meant = known.intent == fingerprint and not known.owned
+    return there.value is None and was_meant and _same_properties(wanted, there.properties)
 
 
-def _parameters_of_properties(properties: SecretProperties) -> dict[str, Any]:
-    return _parameters({key: getattr(properties, key) for key in _PROPERTIES})
-
-
-def _without_value(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: part for key, part in parameters.items() if key != "value"}
-
-
-def _like(wanted: Mapping[str, Any], current: VaultSecret) -> dict[str, Any]:
-    """What is there now, in the fields that are wanted: what an earlier attempt may have written."""
-    there = {key: getattr(current.properties, key) for key in _PROPERTIES if key in wanted}
-    return {"name": wanted["name"], "value": current.value.reveal(), **there}
-
-
-def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """With what a vault fills in: enabled, and no tags."""
-    attributes = {"enabled": True, **parameters.get("attributes", {})}
-    return {"tags": {}, **parameters, "attributes": attributes}
+def _update(wanted: Mapping[str, Any], there: Standing) -> Write:
+    """Attributes alone where that is enough, else a new version with all that the mapping does not name."""
+    name, now = wanted["name"], there.properties
+    if there.has_value(wanted["value"]) and not _clears(wanted, now):
+        return Write(name, parameters({key: wanted[key] for key in wanted if key != "value"}), now.version or "")
+    carried = {key: getattr(now, key) for key in PROPERTIES if key not in wanted}
+    return Write(name, parameters({**carried, **wanted}), before=now.version)
 
 
 def _same_properties(wanted: Mapping[str, Any], now: SecretProperties) -> bool:
-    return all(_meaning(key, wanted[key]) == _meaning(key, getattr(now, key)) for key in _PROPERTIES if key in wanted)
+    return all(_meaning(key, wanted[key]) == _meaning(key, getattr(now, key)) for key in PROPERTIES if key in wanted)
 
 
 def _meaning(key: str, value: Any) -> Any:
@@ -282,5 +190,5 @@ def _clears(wanted: Mapping[str, Any], now: SecretProperties) -> bool:
 
 
 def _canonical(wanted: Mapping[str, Any]) -> bytes:
-    meaning = {key: _meaning(key, value) if key in _PROPERTIES else value for key, value in wanted.items()}
+    meaning = {key: _meaning(key, value) if key in PROPERTIES else value for key, value in wanted.items()}
     return json.dumps({**meaning, "name": wanted["name"].lower()}, sort_keys=True).encode()

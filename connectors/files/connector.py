@@ -35,6 +35,8 @@ class Files(Connector):
     def ping(self) -> Ping:
         """Look whether the folder is there and can be written. Raises RemoteError."""
         folder, name = self._folder, self.connection.name
+        if not folder.exists() and os.access(folder.parent, os.W_OK | os.X_OK):
+            return Ping(f"{folder} is not there yet: the first run that writes to it makes it.")
         if not folder.is_dir():
             raise RemoteError(
                 f"There is no folder {folder}: make it, or change settings.folder of connection {name}.",

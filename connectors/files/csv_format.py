@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from connectors.files.format import as_record, bad_record, compact_json, is_utf8
 from connectors.files.lines import RECORD_BYTES, Lines, RecordTooLong
 from connectors.model import BadRecord, Record
 
+MOST_COLUMNS: Final = 1_000
 CELL_CHARACTERS: Final = 1024 * 1024
 
 _GUARDED: Final = frozenset("=+-@\t\r'")
@@ -103,7 +105,9 @@ def _checked(columns: Sequence[str], name: str) -> tuple[str, ...]:
     unnamed = [str(place) for place, column in enumerate(columns, 1) if not column]
     if unnamed:
         raise SettingsError(f"The header of {name} has columns without a name: number {', '.join(unnamed)}.")
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if len(columns) > MOST_COLUMNS:
+        raise SettingsError(f"The header of {name} has {len(columns):,} columns; {MOST_COLUMNS:,} are the most.")
+    twice = sorted(column for column, times in Counter(columns).items() if times > 1)
     if twice:
         raise SettingsError(f"The header of {name} names columns twice: {', '.join(twice)}.")
     return tuple(columns)

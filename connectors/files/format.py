@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 from connectors.errors import RecordError, RunRefused
 from connectors.files.lines import Lines
 from connectors.model import BadRecord, Record
 from iclients.secret import Secret
 
+LONGEST_KEY: Final = 127
 HIDDEN_FIELD: Final = "value"
 
 
@@ -36,7 +37,12 @@ def as_record(fields: dict[str, Any], line: int) -> Record:
         if field.lower() == HIDDEN_FIELD:
             fields[field] = _hidden(fields[field])
     name = fields.get("name")
-    return Record(name if isinstance(name, str) and name else _key(line), fields, line=line)
+    return Record(name if _may_be_shown(name) else _key(line), fields, line=line)
+
+
+def _may_be_shown(name: object) -> TypeGuard[str]:
+    """Whether this can be a name: what stands in that column may be a value that slipped by a column."""
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_KEY and name.isprintable()
 
 
 def bad_record(line: int, code: str, message: str) -> BadRecord:

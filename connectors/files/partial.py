@@ -69,8 +69,7 @@ class Partial:
 
     def digest(self) -> bytes:
         """SHA-256 of what it holds."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        return content_digest(self.path)
 
     def publish(self, mode: int) -> os.stat_result:
         """Put it in the target's place, durably. Raises FileNotFoundError when another run took it away."""
@@ -116,6 +115,12 @@ class Partial:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def content_digest(path: Path) -> bytes:
+    """SHA-256 of what a file holds."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def is_published(target: Path, state: Mapping[str, Any]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -12,16 +11,18 @@ from connectors.connector import Source
 from connectors.errors import SettingsError
 from connectors.files.format import Format
 from connectors.files.lines import Lines
-from connectors.model import Checkpoint, Page
+from connectors.model import BadRecord, Checkpoint, Page, Record
 from iclients.errors import RemoteError
 
 PAGE_RECORDS: Final = 100
+PAGE_BYTES: Final = 4 * 1024 * 1024
 
 
 class FileSource(Source):
     """One file. A checkpoint is `{offset, line, size, mtime_ns}`: the place, and the state it belongs to."""
 
     def __init__(self, path: Path, form: Format) -> None:
+        self.identity = f"file:{path}"
         self._path = path
         self._form = form
         self._open_files: list[BinaryIO] = []
@@ -42,9 +43,9 @@ class FileSource(Source):
             records = self._form.records(lines, columns)
             while True:
                 self._refuse_changed(file, state)
-                page = list(islice(records, PAGE_RECORDS))
+                page = _page(records, lines)
                 self._refuse_changed(file, state)
-                if len(page) < PAGE_RECORDS or lines.offset >= state["size"]:
+                if not page or lines.offset >= state["size"]:
                     yield Page(page, None)
                     return
                 yield Page(page, {**state, "offset": lines.offset, "line": lines.number})
@@ -68,6 +69,18 @@ class FileSource(Source):
             raise SettingsError(
                 f"{self._path.name} in {self._path.parent} has changed since the run started; start a new run."
             )
+
+
+def _page(records: Iterator[Record | BadRecord], lines: Lines) -> list[Record | BadRecord]:
+    """The next records: a hundred, or fewer where they are large."""
+    page: list[Record | BadRecord] = []
+    begins_at = lines.offset
+    while len(page) < PAGE_RECORDS and lines.offset - begins_at < PAGE_BYTES:
+        record = next(records, None)
+        if record is None:
+            break
+        page.append(record)
+    return page
 
 
 def _state(file: BinaryIO) -> dict[str, Any]:

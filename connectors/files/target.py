@@ -13,7 +13,7 @@ from connectors.connector import Target
 from connectors.errors import RecordError, RunRefused
 from connectors.files.format import Format, opened
 from connectors.files.lines import RECORD_BYTES
-from connectors.files.partial import Partial, is_published, remove_others
+from connectors.files.partial import Partial, content_digest, is_published, remove_others
 from connectors.model import Change, Effect, Known, Record, WriteOptions
 from iclients.errors import RemoteError
 
@@ -37,14 +37,15 @@ class FileTarget(Target):
         self._fingerprint = fingerprint
         self._head = form.head(options.fields, path.name)
         self._partial: Partial | None = None
-        self._may_replace = False
+        self._resume: Mapping[str, Any] | None = None
+        self._known = Known()
         self._is_resumable = False
 
     def begin(self, resume: Mapping[str, Any] | None, known: Known | None) -> bool:
-        """Raises RunRefused where a file is in the way that no flow of ours wrote."""
+        """Raises RunRefused where a file is in the way that no flow of ours wrote, or that was changed since."""
         with self._explaining():
             self._path.parent.mkdir(mode=_FOLDER_MODE, exist_ok=True)
-            self._may_replace = self._owns(resume, known)
+            self._resume, self._known = resume, known or Known()
             self._refuse_unowned()
             return self._start() if resume is None else self._go_on(resume)
 
@@ -70,15 +71,15 @@ class FileTarget(Target):
             return partial.state
 
     def finish(self) -> Known:
-        """Raises RunRefused where a file appeared in the meantime that no flow of ours wrote."""
+        """Raises RunRefused where in the meantime a file appeared or was changed by somebody else."""
         partial = self._begun()
-        self._refuse_unowned()
         with self._explaining():
+            self._refuse_unowned()
             fingerprint = self._fingerprint(partial.digest())
             status = partial.publish(self._mode())
         self._partial = None
         partial.close()
-        return Known(owned=True, fingerprint=fingerprint, marker=f"{status.st_size}:{status.st_mtime_ns}")
+        return Known(owned=True, fingerprint=fingerprint, marker=_marker(status))
 
     def close(self) -> None:
         """What was settled stays for a resume; what was not is removed."""
@@ -88,18 +89,30 @@ class FileTarget(Target):
         elif partial is not None:
             partial.discard()
 
-    def _owns(self, resume: Mapping[str, Any] | None, known: Known | None) -> bool:
-        is_ours = known is not None and known.owned
-        return self._options.adopt or is_ours or (resume is not None and is_published(self._path, resume))
-
     def _refuse_unowned(self) -> None:
         name, folder = self._path.name, self._path.parent
         if self._path.is_dir():
             raise RunRefused(f"{name} in {folder} is a folder: move it away, or choose another name.")
-        if not self._may_replace and os.path.lexists(self._path):
-            raise RunRefused(
-                f"{name} exists in {folder} and no flow of ours wrote it: move it away, or set adopt: true."
-            )
+        if self._options.adopt or not os.path.lexists(self._path) or self._is_as_we_left_it():
+            return
+        what = (
+            f"{name} in {folder} was changed since a flow of ours wrote it"
+            if self._known.owned
+            else f"{name} exists in {folder} and no flow of ours wrote it"
+        )
+        raise RunRefused(f"{what}: move it away, or set adopt: true.")
+
+    def _is_as_we_left_it(self) -> bool:
+        """By size and time, else by content: touching alone takes nothing away. Of a file that another flow wrote the
+        ledger tells only whose it is."""
+        if self._resume is not None and is_published(self._path, self._resume):
+            return True
+        known = self._known
+        if not (known.owned and self._path.is_file()):
+            return False
+        if not known.fingerprint or known.marker == _marker(self._path.lstat()):
+            return True
+        return known.fingerprint == self._fingerprint(content_digest(self._path))
 
     def _start(self) -> bool:
         remove_others(self._path, None)
@@ -142,6 +155,10 @@ class FileTarget(Target):
             message = f"Another run took over {name} in {folder}: let it end, then run this one again."
             return RemoteError(message, code="taken_over")
         return RemoteError(f"{name} cannot be written in {folder}: {error.strerror}.", code="file_error")
+
+
+def _marker(status: os.stat_result) -> str:
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def _umask() -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
 
-from integrator.cli.output import print_json
+from integrator.cli.output import print_json, printable
 from integrator.errors import ExitCode, UserError, defect_sentence
 
 
@@ -19,6 +20,9 @@ def ending(call: Callable[[], Any], *, as_json: bool) -> int:
         result = call()
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except click.ClickException as error:
         return _tell(ExitCode.USAGE, "usage", _with_hint(error), as_json)
     except (click.Abort, KeyboardInterrupt):
@@ -53,9 +57,10 @@ def _meaning(error: Exception) -> tuple[ExitCode, str, str]:
 
 
 def _tell(exit_code: ExitCode, code: str, sentence: str, as_json: bool) -> int:
-    click.echo(f"Error: {sentence}", err=True)
+    click.echo(f"Error: {printable(sentence)}", err=True)
     if as_json:
-        print_json({"error": {"code": code, "message": sentence}})
+        with suppress(OSError):  # the error may be that nothing can be printed there
+            print_json({"error": {"code": code, "message": sentence}})
     return exit_code
 
 

@@ -21,7 +21,12 @@ def _cells(flow: dict[str, Any]) -> tuple[Any, ...]:
     origins = ", ".join(f"{export['connection']}/{export['resource']}" for export in flow["exports"])
     destinations = ", ".join(f"{step['import']['connection']}/{step['import']['resource']}" for step in flow["steps"])
     schedule = flow.get("schedule")
-    return flow["name"], origins, destinations, f"{schedule['cron']} {schedule['timezone']}" if schedule else None
+    return (
+        flow["name"],
+        origins,
+        destinations,
+        f"{schedule['cron']} {schedule.get('timezone', 'UTC')}" if schedule else None,
+    )
 
 
 add_noun(flows, "flow", ("name", "from", "to", "schedule"), _cells)

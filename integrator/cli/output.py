@@ -18,7 +18,7 @@ def json_option(command: F) -> F:
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(document, indent=2))
 
 
 def print_table(heads: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
@@ -55,4 +55,9 @@ def _cell(value: Any) -> str:
         return ", ".join(f"{key}={_cell(inner)}" for key, inner in value.items()) or "-"
     if isinstance(value, float):
         return f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+
+
+def printable(text: str) -> str:
+    """The text without what could steer a terminal: names and messages come from other systems."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

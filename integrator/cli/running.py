@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flows.model import COUNTS, Progress, RunStatus
-from integrator.cli.output import print_json
+from integrator.cli.output import print_json, printable
 
 if TYPE_CHECKING:
     from flows.engine import Engine
@@ -55,10 +55,10 @@ def tell(run: Run) -> None:
 def hint(run: Run) -> None:
     """On standard error: why it did not go well, and the next step as the last line."""
     if run.error_message:
-        click.echo(f"Error: {run.error_message}", err=True)
+        click.echo(f"Error: {printable(run.error_message)}", err=True)
     if run.status is RunStatus.WITH_ERRORS:
         click.echo(f"See what failed: integrator runs errors {run.id}", err=True)
-    elif run.status is not RunStatus.SUCCEEDED:
+    elif run.status is not RunStatus.SUCCEEDED and run.error_code != "refused":
         click.echo(f"Go on with it: integrator runs resume {run.id}", err=True)
 
 
@@ -66,16 +66,21 @@ def hint(run: Run) -> None:
 def _stoppable(installation: Installation) -> Iterator[Callable[[Engine], None]]:
     """While the block runs, a signal stops the engine; a second one ends the process at once."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    engines: list[Engine] = []
+
+    def stop(number: int, frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        installation.clock.stop()
+        for engine in engines:
+            engine.stop()
 
     def started(engine: Engine) -> None:
-        def stop(number: int, frame: Any) -> None:
-            signal.signal(number, signal.SIG_DFL)
+        engines.append(engine)
+        if installation.clock.is_stopped:
             engine.stop()
-            installation.clock.stop()
 
-        for number in before:
-            signal.signal(number, stop)
-
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield started
     finally:

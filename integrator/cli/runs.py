@@ -6,8 +6,10 @@ import click
 
 from flows.model import RunStatus
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_json, print_table
+from integrator.cli.output import json_option, print_json, print_table, printable
 from integrator.cli.running import hint, run_and_tell, tell
+
+RUN_ID = click.IntRange(1, 2**63 - 1)
 
 
 @click.group()
@@ -17,16 +19,18 @@ def runs() -> None:
 
 @runs.command("list")
 @click.option("--flow", help="Only runs of this flow.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, 1_000_000), help="At most so many.")
 @json_option
 def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
     """Runs, the newest first."""
     with opened() as installation, installation.store.reading() as stored:
+        if flow is not None:
+            stored.flows.id_of(flow)
         documents = [run.document() for run in stored.runs.newest(limit, flow)]
     if as_json:
         print_json(documents)
         return
-    heads = ("run", "flow", "status", "read", "written", "failed", "seconds", "started")
+    heads = ("run", "flow", "status", "read", "written", "conflicts", "failed", "seconds", "started")
     rows = [
         (
             str(document["run"]),
@@ -34,7 +38,8 @@ def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
             document["status"],
             document["counts"]["read"],
             document["counts"]["created"] + document["counts"]["updated"],
-            document["counts"]["failed"] + document["counts"]["conflicts"],
+            document["counts"]["conflicts"],
+            document["counts"]["failed"],
             document["seconds"],
             document["started"],
         )
@@ -44,7 +49,7 @@ def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="ID")
+@click.argument("run_id", type=RUN_ID, metavar="ID")
 @json_option
 def show(run_id: int, as_json: bool) -> None:
     """What one run did."""
@@ -59,21 +64,25 @@ def show(run_id: int, as_json: bool) -> None:
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="ID")
+@click.argument("run_id", type=RUN_ID, metavar="ID")
 @json_option
 def errors(run_id: int, as_json: bool) -> None:
     """The records that failed or were refused in a run, each with its reason. Never a value."""
     with opened() as installation, installation.store.reading() as stored:
         found = stored.runs.errors(run_id)
+        run = stored.runs.get(run_id)
     if as_json:
         print_json(found)
         return
     rows = [(error["key"], error["line"], error["code"], error["recovery"], error["message"]) for error in found]
-    print_table(("record", "line", "code", "next", "reason"), rows, f"Nothing failed in run {run_id}.")
+    if run.error_message:
+        click.echo(f"The run as a whole: {printable(run.error_message)}", err=True)
+    nothing = "No single record failed" if run.error_message else "Nothing failed"
+    print_table(("record", "line", "code", "next", "reason"), rows, f"{nothing} in run {run_id}.")
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="ID")
+@click.argument("run_id", type=RUN_ID, metavar="ID")
 @json_option
 def resume(run_id: int, as_json: bool) -> int:
     """Go on with a run that was stopped, cancelled, failed or killed, under the same ID."""
@@ -82,7 +91,7 @@ def resume(run_id: int, as_json: bool) -> int:
 
 
 @runs.command()
-@click.argument("run_id", type=int, metavar="ID")
+@click.argument("run_id", type=RUN_ID, metavar="ID")
 @json_option
 def cancel(run_id: int, as_json: bool) -> None:
     """Ask a run to stop after the page that it is working on; one whose process is gone is cancelled at once."""

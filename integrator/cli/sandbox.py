@@ -9,6 +9,8 @@ import click
 from integrator.cli.output import json_option, print_json
 from integrator.errors import UserError
 
+MOST_SECRETS = 1_000_000
+
 
 def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
     vaults: dict[str, int] = {}
@@ -16,6 +18,10 @@ def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[st
         name, _, count = value.partition("=")
         if not name or not (count.isascii() and count.isdigit()):
             raise click.BadParameter(f"{value!r} is not NAME=COUNT, such as contoso=500")
+        if len(count) > len(str(MOST_SECRETS)) or int(count) > MOST_SECRETS:
+            raise click.BadParameter(f"{value!r} has more than {MOST_SECRETS:,} secrets")
+        if name in vaults:
+            raise click.BadParameter(f"{name} is named twice")
         vaults[name] = int(count)
     return vaults
 

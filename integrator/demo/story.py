@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from integrator import documents
 from integrator.bootstrap import Installation
-from integrator.config import Config
+from integrator.config import KEY_NAME, Config
 from integrator.demo.proof import Proof, prove
 from integrator.errors import UserError
 from integrator.store.runs import Run
 
 SECRETS: Final = 500
 START_SECONDS: Final = 30.0
+END_SECONDS: Final = 5.0
 FILE_NAME: Final = "contoso.csv"
 
 _FIELDS: Final = ("name", "value", "content_type", "tags", "enabled", "not_before", "expires")
@@ -32,7 +33,9 @@ def tell(say: Say, run_flow: RunFlow) -> list[Run]:
     """Tell the whole story; gives its runs. Raises UserError where a step does not end as it should."""
     with tempfile.TemporaryDirectory(prefix="integrator-demo-") as folder, _sandbox(Path(folder)) as lab:
         say(f"A local Azure runs on 127.0.0.1: vault contoso with {SECRETS} secrets, vault fabrikam with none.")
-        config = Config.from_environment({**os.environ, "INTEGRATOR_HOME": str(Path(folder) / "home")})
+        home = Path(folder) / "home"
+        home.mkdir(mode=0o700)
+        config = Config(home=home, key_file=home / KEY_NAME, database_url=None)  # nobody's own installation is touched
         document = _document(Path(folder), lab)
         with Installation(config) as installation:
             documents.apply(document, installation.store)
@@ -60,12 +63,27 @@ def _sandbox(folder: Path) -> Iterator[dict[str, Any]]:
     vaults = ["--vault", f"contoso={SECRETS}", "--vault", "fabrikam=0"]
     process = subprocess.Popen([*command, *vaults], stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
     try:
-        if process.stdout is None or not process.stdout.readline():
+        if not _is_ready(process):
             raise UserError("The sandbox did not start: run `integrator sandbox` to see why.")
         yield documents.read(path.name, path.read_bytes()).data
     finally:
-        process.terminate()
-        process.communicate(timeout=START_SECONDS)
+        _end(process)
+
+
+def _is_ready(process: subprocess.Popen[str]) -> bool:
+    """Whether it says so in time."""
+    if process.stdout is None or not select.select([process.stdout], [], [], START_SECONDS)[0]:
+        return False
+    return bool(process.stdout.readline())
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _document(folder: Path, lab: dict[str, Any]) -> Path:

@@ -55,7 +55,7 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str | URL) -> Database:
     """The database at this URL, made or brought up to date where needed.
 
     Raises DatabaseNewer where a newer version has written it, DatabaseUnusable where it cannot be opened.
@@ -96,9 +96,9 @@ def explained(url: URL) -> Iterator[None]:
         ) from error
 
 
-def _engine(text_url: str) -> Engine:
+def _engine(address: str | URL) -> Engine:
     try:
-        url = make_url(text_url)
+        url = make_url(address)
         if url.get_backend_name() == "sqlite":
             _make_file(url)
         engine = create_engine(url, hide_parameters=True, connect_args=_connect_args(url))

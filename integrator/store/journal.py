@@ -16,7 +16,7 @@ from sqlalchemy.dialects import sqlite
 
 from connectors.model import Known
 from flows.errors import Fenced
-from flows.journal import Settled
+from flows.journal import WHOLE, Settled
 from flows.model import Cursor, Outcome, Progress
 from integrator.store.database import explained, reader
 from integrator.store.runs import progress_from, progress_text
@@ -25,7 +25,11 @@ from integrator.store.tables import ledger, outcomes, runs
 KEYS_A_QUERY: Final = 500
 KEYS_A_FETCH: Final = 1_000
 
-_NOTHING_KNOWN: Final = ("", "", "", False)
+_NOTHING_OUTDATED: Final = delete(ledger).where(
+    ledger.c.target == bindparam("at"), ledger.c.key == WHOLE, ledger.c.flow_id != bindparam("mine")
+)
+"""What other flows remember of a file that this one has just replaced: it is ours all the same."""
+_KNOWN: Final = ("", "", "", False)
 
 _OURS: Final = (runs.c.id == bindparam("run"), runs.c.fence == bindparam("held"), runs.c.status == "running")
 _START: Final = select(runs.c.cursor, runs.c.progress).where(*_OURS)
@@ -93,6 +97,8 @@ class DatabaseJournal:
             row = self._mine(connection.execute(_ADVANCE, {**self._claim, **state}).one_or_none())
             self._note_outcomes(connection, outcome_rows)
             self._note_entries(connection, entry_rows)
+            if WHOLE in page.entries:
+                connection.execute(_OUTDATED, {"at": target, "mine": self._flow_id})
         return not row.cancel
 
     @contextmanager

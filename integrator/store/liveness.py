@@ -19,10 +19,10 @@ _BETWEEN_SECONDS: Final = 0.001
 
 
 class RunLocks:
-    """The locks of all runs of one installation: `runs/<id>.lock` in its home."""
+    """The locks of all runs of one database: `<id>.lock` in this folder."""
 
-    def __init__(self, home: Path) -> None:
-        self._folder = home / "runs"
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     @contextmanager
     def hold(self, run_id: int) -> Iterator[bool]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from connectors.model import Effect
 from flows.errors import Fenced
 from flows.model import Cursor, Progress, RunStatus
 from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
@@ -24,6 +25,8 @@ from integrator.store.tables import flows, outcomes, runs
 UNFINISHED: Final = (RunStatus.WAITING, RunStatus.RUNNING)
 OVER: Final = (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS)
 """Nothing is left to do in such a run; every other one can go on where it stopped."""
+WRONG: Final = (Effect.FAILED.value, Effect.CONFLICT.value)
+"""What `runs errors` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +83,15 @@ class Runs:
         made = self._connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one()
         return self.get(made)
 
-    def claim(self, run_id: int, worker: str = "") -> Claim:
+    def claim(self, run_id: int, worker: str = "", *, only_waiting: bool = False) -> Claim:
         """Take the run over: its fence rises, so whoever had it before is fenced off.
 
         The caller makes sure that the process that had it is gone. Raises NotFoundHere, RunIsOver, RunInProgress
-        where another run of the same flow is running.
+        where another run of the same flow is running. `only_waiting`: a run that has not begun, nor been cancelled.
         """
         run = self.get(run_id)
-        taken = update(runs).where(runs.c.id == run_id, runs.c.status.not_in(OVER)).values(_claimed(worker))
+        may_be = runs.c.status == RunStatus.WAITING if only_waiting else runs.c.status.not_in(OVER)
+        taken = update(runs).where(runs.c.id == run_id, may_be).values(_claimed(worker))
         try:
             row = self._connection.execute(taken.returning(runs.c.fence, runs.c.cursor)).one_or_none()
         except IntegrityError as error:
@@ -114,6 +118,13 @@ class Runs:
         ours = (runs.c.id == run_id, runs.c.fence == fence, runs.c.status == RunStatus.RUNNING)
         if self._connection.execute(update(runs).where(*ours).values(values)).rowcount != 1:
             raise Fenced(f"run {run_id}")
+        if status in OVER:
+            self._forget_what_went_well(run_id)
+
+    def _forget_what_went_well(self, run_id: int) -> None:
+        """A run that is over is never resumed: of its records only those that went wrong are told any more."""
+        wrong = outcomes.c.effect.in_(WRONG)
+        self._connection.execute(delete(outcomes).where(outcomes.c.run_id == run_id, ~wrong))
 
     def request_cancel(self, run_id: int) -> RunStatus:
         """Ask a running run to stop after its page; one that waits is cancelled at once. Gives its status then."""
@@ -149,7 +160,7 @@ class Runs:
         self.get(run_id)
         columns = outcomes.c
         query = select(columns.key, columns.line, columns.step, columns.code, columns.recovery, columns.message)
-        wrong = query.where(columns.run_id == run_id, columns.effect.in_(("failed", "conflicts")))
+        wrong = query.where(columns.run_id == run_id, columns.effect.in_(WRONG))
         rows = self._connection.execute(wrong.order_by(columns.line, columns.key))
         return [{**row._mapping, "line": row.line or None} for row in rows]
 

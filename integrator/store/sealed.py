@@ -8,6 +8,7 @@ Source: NIST SP 800-38D (96-bit random nonces), RFC 5869.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
@@ -15,7 +16,8 @@ import secrets
 import stat
 import time
 from base64 import b64decode, urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -130,8 +132,9 @@ class Seal:
 
     def add_key(self) -> Key:
         """Put a new key in front; the old ones stay, so that what they sealed still opens."""
-        self._ring = self.ring.with_new_key()
-        _replace(self.key_file, _written(self._ring))
+        with _alone(self.key_file):
+            self._ring = (read_ring(self.key_file) or self.ring).with_new_key()
+            _replace(self.key_file, _written(self._ring))
         return self._ring.keys[0]
 
     def _key(self, key_id: str) -> Key | None:
@@ -226,6 +229,17 @@ def _make_ring(path: Path) -> KeyRing:
     return ring
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time changes the key file: whoever comes second sees the key that the first one added."""
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _replace(path: Path, content: bytes) -> None:
     _temporary(path, content).replace(path)
     _sync_folder(path)
@@ -240,10 +254,14 @@ def _temporary(path: Path, content: bytes) -> Path:
         raise KeyUnusable(
             f"The key file {path} cannot be made ({error.strerror}): set INTEGRATOR_KEY_FILE to where it can."
         ) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise KeyUnusable(f"The key file {path} cannot be written ({error.strerror}): nothing was changed.") from error
     return temporary
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection
+from sqlalchemy import URL, Connection
 
-from integrator.config import Config
+from integrator.config import DATABASE_NAME, Config
 from integrator.store.clouds import Clouds
 from integrator.store.connections import Connections
 from integrator.store.consents import Consents
@@ -42,12 +43,13 @@ class Store:
         self.database = database
         self.home = config.home
         self.seal = Seal(config.key_file, self._any_sealed)
-        self.locks = RunLocks(config.home)
+        self.locks = RunLocks(_lock_folder(database, config))
 
     @classmethod
     def open(cls, config: Config) -> Store:
         """The store of this installation, made where there is none. Raises StoreError."""
-        return cls(open_database(config.database_url), config)
+        where = config.database_url or URL.create("sqlite", database=str(config.home / DATABASE_NAME))
+        return cls(open_database(where), config)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
@@ -88,3 +90,12 @@ class Store:
     def _any_sealed(self) -> bool:
         with self.database.reading() as connection:
             return any_sealed(connection)
+
+
+def _lock_folder(database: Database, config: Config) -> Path:
+    """Beside the database, because runs are numbered in it: whoever opens the same one sees the same locks."""
+    url = database.engine.url
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return config.home / "locks"
+    path = Path(url.database).absolute()
+    return path.with_name(f"{path.name}-locks")

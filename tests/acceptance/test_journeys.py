@@ -313,19 +313,12 @@ def test_the_contract_document_is_taken_as_far_as_this_version_goes(new_house: H
 
 
 _NOT_YET: dict[str, tuple[str, str, str]] = {
-    "a provider": ("provider: entra", "provider: generic", "generic"),
-    "a certificate": (
-        "credential: {client_secret: {env: CONTOSO_SECRET}}",
-        "credential: {certificate: {file: app.pfx}, password: {env: PFX_PASSWORD}}",
-        "certificate",
-    ),
     "a credential of a store": ("{env: CONTOSO_SECRET}", "{credential: contoso-secret}", "credential"),
     "settings of a provider": (
         "    scopes: [",
         "    settings: {issuer: 'https://login.acme.test'}\n    scopes: [",
         "issuer",
     ),
-    "consent": ("auth: client_credentials", "auth: authorization_code", "authorization_code"),
     "delta": ("type: all", "type: delta", "delta"),
     "deleting secrets": (
         "connection: here\n          resource: contoso.csv\n          operation: upsert",

@@ -21,6 +21,9 @@ class PlannedClock(MovableClock):
 
     asked = 0.0
 
+    def check(self) -> None:
+        pass
+
     def sleep(self, seconds: float) -> None:
         self.asked = seconds
 

@@ -330,3 +330,10 @@ def test_a_refusal_that_may_pass_is_repeated_and_one_that_may_not_is_not(clock: 
         with suppress(RemoteError):
             client.json(READ)
         assert len(transport.sent) == tries
+
+
+def test_counts_that_were_looked_at_stay_as_they_were(clock: MovableClock) -> None:
+    client = rest_client(Playing(OK), TokensFromNowhere(clock).session(), clock)
+    before = client.calls
+    client.json(READ)
+    assert (before, client.calls) == ({}, {"get": 1})

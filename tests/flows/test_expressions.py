@@ -186,7 +186,6 @@ def test_a_secret_that_is_not_looked_at_changes_nothing() -> None:
         ("list[::0]", {"list": [1]}),
         ("max_by(list, &a)", {"list": [{"a": 1}, {"a": "x"}]}),
         ("lower(name)", {"name": None}),
-        ("no_such_function(name)", {"name": "x"}),
         ("starts_with(name, 'x')", {"name": None}),
     ],
 )
@@ -260,3 +259,8 @@ def test_moments_become_numbers_that_can_be_compared() -> None:
 def test_a_field_that_is_not_there_is_null() -> None:
     assert jmespath_expression("nothing")({}) is None
     assert jmespath_expression("nothing.at.all")({}) is None
+
+
+def test_a_function_that_does_not_exist_is_told_when_the_flow_is_compiled() -> None:
+    with pytest.raises(FlowDefinitionError, match=r"calls no_such_function\(\), which is no function"):
+        jmespath_expression("a || [0:1] || no_such_function(name)")

@@ -7,8 +7,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from scripted_server import Conversation, Script, ScriptedServer, always, answer
 
 from iclients.answers import Answer
 from iclients.errors import AnswerLost, DeadlineExceeded, MalformedAnswer, NotSent, Recovery, TransportError
-from iclients.transport import Transport
+from iclients.transport import Address, Transport, reach
 
 Serve = Callable[[Script], ScriptedServer]
 
@@ -286,6 +287,46 @@ def test_the_deadline_holds_against_a_silent_handshake(ca_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(NotSent) as caught:
         Transport(ca_file).exchange("GET", f"https://127.0.0.1:{silent.getsockname()[1]}", {}, deadline_seconds=0.2)
     assert caught.value.recovery is Recovery.RETRY
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """An address that answers no attempt to connect: whoever waits there already fills its queue."""
+    with ExitStack() as opened:
+        listening = opened.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()
+
+
+def seconds_until_reached(addresses: list[Address], seconds: float) -> float:
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        reach(addresses, started + seconds)
+    return time.monotonic() - started
+
+
+def test_the_deadline_holds_for_all_addresses_of_a_host_together(silent: tuple[str, int]) -> None:
+    address = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, silent)
+    assert seconds_until_reached([address] * 8, 0.4) < 0.8
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next(serve: Serve, silent: tuple[str, int]) -> None:
+    server = serve(always())
+    kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    addresses: list[Address] = [(*kind, silent), (*kind, ("127.0.0.1", server.port))]
+    with reach(addresses, time.monotonic() + 1.0) as plain:
+        assert plain.getpeername()[1] == server.port
+
+
+def test_a_silent_address_is_named_with_the_time_it_was_given(transport: Transport, silent: tuple[str, int]) -> None:
+    with pytest.raises(NotSent, match="did not answer within") as caught:
+        transport.exchange("GET", f"https://127.0.0.1:{silent[1]}", {}, deadline_seconds=0.2)
+    assert (caught.value.code, caught.value.recovery) == ("connect_timeout", Recovery.RETRY)
 
 
 def test_an_expired_deadline_sends_nothing(serve: Serve, transport: Transport) -> None:

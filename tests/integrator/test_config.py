@@ -12,7 +12,7 @@ from integrator.errors import BadUsage
 def test_everything_lives_in_the_home_folder_unless_told_otherwise(tmp_path: Path) -> None:
     config = Config.from_environment({"INTEGRATOR_HOME": str(tmp_path / "data")})
     assert config.key_file == tmp_path / "data" / "seal.key"
-    assert config.database_url == f"sqlite:///{tmp_path}/data/integrator.db"
+    assert config.database_url is None
     assert config.public_url is None
 
 

@@ -118,6 +118,29 @@ def test_a_write_that_fails_for_good_is_finished_and_owned_by_the_next_run(lab: 
     assert lab.write(row("db", "new")) == {"read": 1, "updated": 1}
 
 
+def test_a_refusal_of_the_look_after_a_lost_answer_leaves_open_what_happened(lab: Lab, vault: Any) -> None:
+    lab.sandbox.faults.add("lost", host="contoso", method="PUT", times=1)
+    refused = lab.sandbox.faults.add("403", host="contoso", method="GET", path="secrets/", every=1)
+    assert lab.write(row("db")) == {"read": 1, "failed": 1}
+    (error,) = lab.errors()
+    assert error.recovery == "retry"
+    assert error.message.endswith("The answer to writing db was lost: run again to see whether it was written.")
+    assert refused.struck == 1
+    lab.sandbox.faults.clear()
+    assert lab.write(row("db")) == {"read": 1, "created": 1}
+    assert len(vault.secrets["db"].versions) == 1
+    assert lab.write(row("db", "new")) == {"read": 1, "updated": 1}
+
+
+def test_a_lost_answer_makes_exactly_one_version_of_a_disabled_secret(lab: Lab, vault: Any) -> None:
+    lab.write(row("db", enabled=False))
+    for number in range(6):
+        lab.settle()
+        lab.sandbox.faults.add("lost", host="contoso", method="PUT", times=1)
+        assert lab.write(row("db", f"new {number}", enabled=False)) == {"read": 1, "updated": 1}
+    assert len(vault.secrets["db"].versions) == 7
+
+
 def test_many_faults_at_once_lose_nothing_and_write_nothing_twice(lab: Lab, vault: Any) -> None:
     for number in range(40):
         vault.put(f"s{number:02}", f"v{number}")

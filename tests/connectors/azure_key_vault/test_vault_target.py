@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from vault_lab import Lab, row
 
+from connectors.connector import Target
 from connectors.errors import Forbidden, SettingsError
 from connectors.model import Effect, Known
 from flows.model import MappingRule, RunStatus
@@ -263,7 +265,7 @@ def test_names_are_compared_without_case(lab: Lab, vault: Any) -> None:
     assert lab.errors()[0].code == "duplicate_name"
 
 
-@pytest.mark.parametrize("value", ["", " ", "\r\n", "=1+1", "\x00", "𝔖\ufeff", "é" * 25_600])
+@pytest.mark.parametrize("value", [" ", "\r\n", "=1+1", "\x00", "𝔖\ufeff", "é" * 25_600])
 def test_values_arrive_as_they_are(lab: Lab, vault: Any, value: str) -> None:
     assert lab.write(row("db", value)) == {"read": 1, "created": 1}
     assert vault.value("db") == value
@@ -328,6 +330,116 @@ def test_a_secret_that_disappears_between_list_and_write_is_written_anew_where_i
     change = target.assess(row("db", "new"), Known("old", "1", owned=True))
     assert target.write(row("db", "new"), change).owned
     assert vault.value("db") == "new"
+
+
+def test_an_adopted_secret_counts_as_updated_even_if_nobody_noted_that_it_was_written(lab: Lab, vault: Any) -> None:
+    vault.put("db", "theirs")
+    target = lab.target(fields=("name", "value"), adopt=True)
+    target.begin(None, None)
+    for record in (row("db", "ours"), row("new", "ours")):
+        planned = target.assess(record, None)
+        lab.journal.intend(target.identity, {record.key: planned.fingerprint})
+        target.write(record, planned)
+    again = lab.target(fields=("name", "value"), adopt=True)
+    again.begin(None, None)
+    intent = lab.ledgers[target.identity]["db"].intent
+    assert again.assess(row("db", "ours"), Known(intent=intent)).fingerprint == intent, (
+        "it is known after a second crash"
+    )
+    assert lab.write(row("db", "ours"), row("new", "ours"), adopt=True) == {"read": 2, "created": 1, "updated": 1}
+    assert lab.write(row("db", "ours"), row("new", "ours")) == {"read": 2, "unchanged": 2}
+    assert (versions(vault, "db"), versions(vault, "new")) == (2, 1)
+
+
+def test_what_the_ledger_learns_of_an_adopted_secret_is_what_a_listing_vouches_for(lab: Lab, vault: Any) -> None:
+    vault.put("db", "theirs")
+    lab.write(row("db", "ours"), adopt=True)
+    lab.sandbox.reset_calls()
+    assert lab.write(row("db", "ours")) == {"read": 1, "unchanged": 1}
+    assert lab.calls() == {"list": 1}
+
+
+# Changed by others after the listing
+
+
+@pytest.fixture
+def begun(lab: Lab, vault: Any) -> Callable[..., Target]:
+    """A target that listed the vault half a minute ago."""
+
+    def begin(**options: Any) -> Target:
+        target = lab.target(fields=("name", "value"), **options)
+        target.begin(None, None)
+        lab.clock.sleep(30)
+        return target
+
+    return begin
+
+
+def test_a_secret_that_somebody_made_after_the_listing_is_a_conflict(begun: Any, vault: Any) -> None:
+    target = begun()
+    vault.put("db", "theirs")
+    change = target.assess(row("db", "ours"), None)
+    assert (change.effect, change.code) == (Effect.CONFLICT, "unowned")
+
+
+def test_a_disabled_secret_that_somebody_made_after_the_listing_is_a_conflict(begun: Any, vault: Any) -> None:
+    target = begun()
+    vault.put("db", "theirs", enabled=False)
+    change = target.assess(row("db", "ours"), None)
+    assert (change.effect, change.code) == (Effect.CONFLICT, "unowned")
+
+
+def test_a_certificate_that_somebody_made_after_the_listing_is_a_conflict(begun: Any, vault: Any) -> None:
+    target = begun(adopt=True)
+    vault.add_managed("db")
+    change = target.assess(row("db", "ours"), None)
+    assert (change.effect, change.code) == (Effect.CONFLICT, "managed")
+
+
+def test_a_secret_that_somebody_made_after_the_listing_is_adopted_with_what_it_has(begun: Any, vault: Any) -> None:
+    target = begun(adopt=True)
+    vault.put("db", "theirs", tags={"a": "b"})
+    change = target.assess(row("db", "ours"), None)
+    assert target.write(row("db", "ours"), change).effect is Effect.UPDATED
+    assert (vault.value("db"), vault.secrets["db"].latest.tags) == ("ours", {"a": "b"})
+
+
+def test_a_create_costs_a_look_once_the_listing_is_old_and_none_before(lab: Lab, begun: Any, vault: Any) -> None:
+    target = begun()
+    assert target.write(row("db"), target.assess(row("db"), None)).effect is Effect.CREATED
+    assert lab.calls() == {"list": 1, "get": 1, "put": 1}
+    lab.sandbox.reset_calls()
+    assert lab.write(*(row(f"s{number}") for number in range(30))) == {"read": 30, "created": 30}
+    assert lab.calls() == {"list": 1, "put": 30}
+
+
+def test_a_secret_that_is_disabled_after_the_listing_stays_disabled_and_keeps_what_it_has(lab: Lab, vault: Any) -> None:
+    lab.write(row("db"))
+    for number in range(6):
+        lab.settle()
+        vault.put("db", f"v{number}", tags={"n": str(number)})
+    target = lab.target(fields=("name", "value"))
+    target.begin(None, None)
+    lab.settle()
+    vault.put("db", "off", enabled=False, tags={"a": "b"}, content_type="text/plain", exp=4_000_000_000)
+    change = target.assess(row("db", "new"), Known("old", "1", owned=True))
+    assert target.write(row("db", "new"), change).effect is Effect.UPDATED
+    latest = vault.secrets["db"].latest
+    assert (latest.value, latest.enabled, latest.tags) == ("new", False, {"a": "b"})
+    assert (latest.content_type, latest.exp) == ("text/plain", 4_000_000_000)
+
+
+@pytest.mark.parametrize(("operation", "effect"), [("upsert", "created"), ("add", "created"), ("update", "skipped")])
+def test_a_secret_that_is_gone_after_the_listing_is_missing(lab: Lab, vault: Any, operation: str, effect: str) -> None:
+    vault.put("db", "theirs")
+    target = lab.target(fields=("name", "value"), operation=operation)
+    target.begin(None, None)
+    vault.delete("db")
+    vault.purge("db")
+    assert target.assess(row("db", "ours"), None).effect == effect
+
+
+# What is shown and how it is named
 
 
 def test_changes_and_targets_do_not_print_values(lab: Lab) -> None:

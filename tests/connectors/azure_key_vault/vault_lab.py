@@ -49,6 +49,9 @@ class SwiftClock:
     def monotonic(self) -> float:
         return time.monotonic() + sum(self.slept)
 
+    def check(self) -> None:
+        pass
+
     def sleep(self, seconds: float) -> None:
         with self._lock:
             self.slept.append(seconds)

@@ -27,9 +27,15 @@ def test_ping_counts_the_files_that_can_be_read(folder) -> None:
 
 def test_ping_says_that_there_is_no_folder(tmp_path: Path) -> None:
     access = Access(SystemClock(), lambda data: "", tmp_path)
-    files = Files(Connection("here", "files", settings={"folder": "out"}), access)
-    with pytest.raises(RemoteError, match=f"There is no folder {tmp_path}/out: .* connection here"):
+    files = Files(Connection("here", "files", settings={"folder": "far/out"}), access)
+    with pytest.raises(RemoteError, match=f"There is no folder {tmp_path}/far/out: .* connection here"):
         files.ping()
+
+
+def test_ping_says_that_the_first_run_makes_the_folder(tmp_path: Path) -> None:
+    access = Access(SystemClock(), lambda data: "", tmp_path)
+    files = Files(Connection("here", "files", settings={"folder": "out"}), access)
+    assert files.ping().message == f"{tmp_path}/out is not there yet: the first run that writes to it makes it."
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "csv", ".csv", "contoso.csv.bak", "contoso"])

@@ -98,6 +98,64 @@ def test_a_file_that_appears_during_the_run_is_left_alone(folder) -> None:
     assert folder.rows("x.csv") == [{"name": "a", "value": ""}]
 
 
+def test_a_file_that_somebody_changed_since_it_was_written_is_left_alone(folder) -> None:
+    known = folder.write("contoso.csv", [{"name": "a"}])
+    path = folder.put("contoso.csv", "name\nb\n")
+    os.utime(path, ns=(1, 1))
+    sentence = (
+        f"contoso.csv in {folder.path} was changed since a flow of ours wrote it: move it away, or set adopt: true."
+    )
+    with folder.target("contoso.csv") as target, pytest.raises(RunRefused) as caught:
+        target.begin(None, known)
+    assert str(caught.value) == sentence
+    assert path.read_text() == "name\nb\n"
+    folder.write("contoso.csv", [{"name": "c"}], known, adopt=True)
+    assert folder.rows("contoso.csv") == [{"name": "c"}]
+
+
+@pytest.mark.parametrize("adopt", [False, True])
+def test_a_file_that_was_only_touched_or_taken_away_is_still_ours(folder, adopt: bool) -> None:
+    known = folder.write("x.csv", [{"name": "a"}])
+    os.utime(folder.path / "x.csv", ns=(1, 1))
+    known = folder.write("x.csv", [{"name": "b"}], known, adopt=adopt)
+    (folder.path / "x.csv").unlink()
+    folder.write("x.csv", [{"name": "c"}], known, adopt=adopt)
+    assert folder.rows("x.csv") == [{"name": "c"}]
+
+
+def test_a_file_that_somebody_changes_during_the_run_is_left_alone(folder) -> None:
+    known = folder.write("x.csv", [{"name": "a"}])
+    with folder.target("x.csv", ["name"]) as target:
+        target.begin(None, known)
+        settle(target, [{"name": "new"}])
+        path = folder.put("x.csv", "mine\n")
+        with pytest.raises(RunRefused, match="was changed since a flow of ours wrote it"):
+            target.finish()
+    assert path.read_text() == "mine\n"
+
+
+def test_what_is_in_the_way_and_is_no_file_is_left_alone(folder) -> None:
+    known = folder.write("x.csv", [{"name": "a"}])
+    (folder.path / "x.csv").unlink()
+    os.mkfifo(folder.path / "x.csv")
+    with folder.target("x.csv") as target, pytest.raises(RunRefused, match="was changed since"):
+        target.begin(None, known)
+
+
+def test_an_own_file_that_was_replaced_is_known_again_by_the_run_that_died_before_noting_it(folder) -> None:
+    known = folder.write("x.csv", [{"name": "old"}])
+    with folder.target("x.csv", ["name"]) as target:
+        target.begin(None, known)
+        state = settle(target, [{"name": "new"}])
+        target.finish()
+    for _ in range(2):
+        with folder.target("x.csv", ["name"]) as target:
+            assert target.begin(state, known)
+            noted = target.finish()
+    folder.write("x.csv", [{"name": "newest"}], noted)
+    assert folder.rows("x.csv") == [{"name": "newest"}]
+
+
 def test_a_folder_of_the_same_name_is_left_alone(folder) -> None:
     (folder.path / "x.csv").mkdir()
     with folder.target("x.csv", adopt=True) as target, pytest.raises(RunRefused, match="is a folder"):

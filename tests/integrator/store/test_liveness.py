@@ -42,7 +42,7 @@ def test_a_held_run_is_held_for_everybody_else_until_the_end(locks: RunLocks) ->
 def test_nothing_is_left_behind(locks: RunLocks, tmp_path: Path) -> None:
     with locks.hold(7):
         pass
-    assert [*(tmp_path / "runs").iterdir()] == []
+    assert [*tmp_path.glob("*.lock")] == []
 
 
 def test_looking_never_takes_the_lock_from_who_wants_it(locks: RunLocks) -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
-from connectors.model import Effect
+from connectors.model import Effect, Known
 from flows.errors import Fenced
 from flows.journal import Settled
 from flows.model import COUNTS, Export, Flow, Import, Outcome, Progress, RunStatus
-from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
+from integrator.errors import InUse, NotFoundHere, RunInProgress, RunIsOver
 from integrator.store.runs import Claim, Run
 from integrator.store.store import Store
 
@@ -204,14 +205,43 @@ def test_another_flows_entry_tells_only_that_it_is_owned(store: Store, claim: Cl
     assert journal.known("t", ["one"]) == {"one": Known("mine", "n", "s", owned=True)}
 
 
-def test_deleting_a_flow_deletes_its_runs_and_fences_off_who_works_on_one(
-    store: Store, claim: Claim, flow: Flow
-) -> None:
-    journal = store.journal(claim)
-    journal.commit("t", Settled([Outcome("k", Effect.CREATED)], {}, Progress()))
+def test_a_flow_that_runs_cannot_be_deleted(store: Store, claim: Claim, flow: Flow) -> None:
+    with pytest.raises(InUse, match=rf"run {claim.run_id}, which is not over"), store.writing() as stored:
+        stored.flows.delete(flow.name)
+
+
+def test_deleting_a_flow_deletes_its_runs(store: Store, claim: Claim, flow: Flow) -> None:
+    store.journal(claim).commit("t", Settled([Outcome("k", Effect.CREATED)], {}, Progress()))
     with store.writing() as stored:
+        stored.runs.end(claim.run_id, claim.fence, RunStatus.SUCCEEDED)
         stored.flows.delete(flow.name)
     with store.reading() as stored:
         assert stored.runs.newest() == []
-    with pytest.raises(Fenced):
-        journal.commit("t", Settled([], {}, Progress()))
+
+
+def test_a_run_that_is_over_keeps_only_what_went_wrong(store: Store, claim: Claim) -> None:
+    outcomes = [Outcome("fine", Effect.CREATED), Outcome("bad", Effect.FAILED, code="x", message="It is bad.")]
+    journal = store.journal(claim)
+    journal.commit("t", Settled(outcomes, {}, Progress()))
+    assert len(list(journal.keys())) == 2
+    with store.writing() as stored:
+        stored.runs.end(claim.run_id, claim.fence, RunStatus.WITH_ERRORS)
+        assert [error["key"] for error in stored.runs.errors(claim.run_id)] == ["bad"]
+
+
+def test_a_new_run_that_was_cancelled_before_it_began_does_not_begin(store: Store, flow: Flow) -> None:
+    with store.writing() as stored:
+        run = stored.runs.start(flow.name)
+        stored.runs.request_cancel(run.id)
+    with pytest.raises(RunIsOver), store.writing() as stored:
+        stored.runs.claim(run.id, only_waiting=True)
+
+
+def test_a_file_that_another_flow_of_ours_replaced_is_still_ours(store: Store, claim: Claim, flow: Flow) -> None:
+    whole = {"": Known(fingerprint="one", marker="1", owned=True)}
+    store.journal(claim).commit("file", Settled([], {}, Progress(), whole))
+    with store.writing() as stored:
+        stored.flows.save(replace(flow, name="other"))
+        other = stored.runs.claim(stored.runs.start("other").id)
+    store.journal(other).commit("file", Settled([], {}, Progress(), {"": Known(fingerprint="two", owned=True)}))
+    assert store.journal(claim).known("file", [""]) == {"": Known(owned=True)}
