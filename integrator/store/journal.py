@@ -25,12 +25,12 @@ from integrator.store.tables import ledger, outcomes, runs
 KEYS_A_QUERY: Final = 500
 KEYS_A_FETCH: Final = 1_000
 
-_NOTHING_OUTDATED: Final = delete(ledger).where(
+_NOTHING_KNOWN: Final = ("", "", "", False)
+
+_OUTDATED: Final = delete(ledger).where(
     ledger.c.target == bindparam("at"), ledger.c.key == WHOLE, ledger.c.flow_id != bindparam("mine")
 )
 """What other flows remember of a file that this one has just replaced: it is ours all the same."""
-_KNOWN: Final = ("", "", "", False)
-
 _OURS: Final = (runs.c.id == bindparam("run"), runs.c.fence == bindparam("held"), runs.c.status == "running")
 _START: Final = select(runs.c.cursor, runs.c.progress).where(*_OURS)
 _HOLD: Final = select(runs.c.id).where(*_OURS).with_for_update()
