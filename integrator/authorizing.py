@@ -86,15 +86,16 @@ class Authorizing:
     def _keep(self, token: Token, pending: Pending | None) -> Authorized:
         """Keep the token before it is used, then see whether the connection works with it."""
         account = self._account(token, pending)
-        before = self._admission.keeper.get()
         consent = Consent(token.refresh_token, account, token.scopes, self._now(), token)
         with self._admission.keeper.exclusive():
+            before = self._admission.keeper.get()
             self._admission.keeper.save(consent)
         try:
             message = self._installation.connector(self._name).ping().message
         except NotAuthorized:
             if before is not None:
-                self._admission.keeper.save(before)
+                with self._admission.keeper.exclusive():
+                    self._admission.keeper.save(before)
             raise
         return Authorized(self._name, account, token.scopes, message)
 
