@@ -9,7 +9,10 @@ import urllib.parse
 import azure.identity
 import azure.identity.aio
 import pytest
+from azure.core import PipelineClient
 from azure.core.exceptions import ClientAuthenticationError
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy
+from azure.core.rest import HttpRequest
 from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -19,7 +22,9 @@ from connectors.azure_key_vault.sandbox.visitor import enter_code
 pytestmark = pytest.mark.referee
 
 SCOPE = "https://vault.azure.net/.default"
+ARM_SCOPE = "https://management.azure.com/.default"
 CALLBACK = "http://localhost:5000/callback"
+CONTEXT = {"acrs": {"essential": True, "value": "c1"}}
 ISSUER, SUBJECT, AUDIENCE = "https://kubernetes.example", "system:serviceaccount:a:b", "api://AzureADTokenExchange"
 
 
@@ -225,3 +230,65 @@ def test_a_token_of_the_other_tenant_opens_no_vault(sandbox, at_sandbox, opened,
     token = credential.get_token(SCOPE).token
     with pytest.raises(ClientAuthenticationError, match="AKV10032"):
         read_secret({"access_token": token, "expires_in": 3599})
+
+
+# --- claims challenges ------------------------------------------------------------------------------
+
+
+def test_a_credential_with_cae_has_a_token_for_a_day(sandbox, at_sandbox, opened):
+    who = (sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+    credential = opened(azure.identity.ClientSecretCredential(*who, **at_sandbox))
+    with_cae, without = (credential.get_token(SCOPE, enable_cae=enabled) for enabled in (True, False))
+    assert with_cae.expires_on - without.expires_on == pytest.approx(86_399 - 3599, abs=5)
+    assert ["xms_cc" in claims_of(one.token) for one in (with_cae, without)] == [True, False]
+
+
+@pytest.mark.parametrize("claims", [None, CONTEXT])
+def test_the_sdk_meets_what_a_vault_demands_by_itself(sandbox, at_sandbox, opened, read_secret, claims):
+    who = (sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+    credential = opened(azure.identity.ClientSecretCredential(*who, **at_sandbox))
+    assert read_secret(credential) == "the value"
+    sandbox.demands.add(claims, host="contoso")
+    assert read_secret(credential) == "the value"
+    assert sandbox.calls()["entra"]["client_credentials"] == 2
+
+
+@pytest.mark.parametrize("claims", [None, CONTEXT])
+def test_the_sdk_meets_what_arm_demands_by_itself(sandbox, at_sandbox, opened, claims):
+    who = (sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+    credential = opened(azure.identity.ClientSecretCredential(*who, **at_sandbox))
+    policy = BearerTokenCredentialPolicy(credential, ARM_SCOPE, enable_cae=True)
+    client = opened(PipelineClient(sandbox.arm, policies=[policy], connection_verify=str(sandbox.ca_file)))
+    request = HttpRequest("GET", f"{sandbox.arm}/subscriptions", params={"api-version": "2022-12-01"})
+    for _ in range(2):
+        assert client.send_request(request).status_code == 200
+        sandbox.demands.add(claims, host="arm")
+    assert sandbox.calls()["arm"]["challenge"] == 1
+
+
+def test_a_demand_that_cannot_be_met_ends_after_one_more_try(sandbox, at_sandbox, opened, read_secret):
+    who = (sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+    credential = opened(azure.identity.ClientSecretCredential(*who, **at_sandbox))
+    sandbox.demands.add({"nbf": {"essential": True, "value": str(int(time.time()) + 3600)}})
+    with pytest.raises(ClientAuthenticationError):
+        read_secret(credential)
+    assert sandbox.calls()["entra"]["client_credentials"] == 2
+
+
+def test_a_person_behind_a_code_meets_a_demand_for_a_newer_token(sandbox, at_sandbox, opened, read_secret, code):
+    options = {"client_secret": sandbox.client_secret, **at_sandbox}
+    credential = opened(
+        azure.identity.AuthorizationCodeCredential(sandbox.tenant, sandbox.client_id, code, CALLBACK, **options)
+    )
+    assert read_secret(credential) == "the value"
+    sandbox.demands.add(host="contoso")
+    assert read_secret(credential) == "the value"
+    assert sandbox.calls()["entra"]["refresh_token"] == 1
+
+
+def test_an_asynchronous_credential_meets_a_demand_too(sandbox, at_sandbox, read_secret_aio):
+    at_sandbox.pop("disable_instance_discovery")
+    who = (sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+    sandbox.demands.add(CONTEXT)
+    assert read_secret_aio(lambda: azure.identity.aio.ClientSecretCredential(*who, **at_sandbox)) == "the value"
+    assert sandbox.calls()["entra"]["client_credentials"] == 2

@@ -6,6 +6,9 @@ import urllib.parse
 
 import msal
 import pytest
+import requests
+from azure.core.exceptions import ClientAuthenticationError
+from msal.oauth2cli.assertion import JwtAssertionCreator
 
 from connectors.azure_key_vault.sandbox.visitor import Visitor, enter_code
 
@@ -13,6 +16,8 @@ pytestmark = [pytest.mark.referee, pytest.mark.filterwarnings("ignore:response_m
 
 VAULT = ["https://vault.azure.net/user_impersonation"]
 ARM = ["https://management.azure.com/user_impersonation"]
+APP_ONLY = ["https://vault.azure.net/.default"]
+CONTEXT = {"acrs": {"essential": True, "value": "c1"}}
 CALLBACK = "http://localhost:5000/callback"
 
 
@@ -185,3 +190,104 @@ def test_instance_discovery_tells_msal_that_a_host_is_one_of_the_clouds(sandbox,
     found = session.get(url, params={"api-version": "1.1", "authorization_endpoint": f"{authority}/oauth2/authorize"})
     aliases = {alias for cloud in found.json()["metadata"] for alias in cloud["aliases"]}
     assert {"login.windows.net", "login.microsoftonline.us", "login.chinacloudapi.cn"} <= aliases
+
+
+# --- claims challenges ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def challenge(sandbox):
+    """What the vault says to a token that it does not take: the claims, as MSAL wants them."""
+
+    def ask(answer):
+        url = f"{sandbox.vault_url('contoso')}/secrets?api-version=2026-04-01"
+        headers = {"Authorization": f"Bearer {answer['access_token']}"}
+        with requests.get(url, headers=headers, verify=str(sandbox.ca_file), timeout=10) as response:
+            assert response.status_code == 401
+            line = response.headers["WWW-Authenticate"]
+        assert 'error="insufficient_claims"' in line
+        return base64.b64decode(line.partition('claims="')[2].partition('"')[0]).decode()
+
+    return ask
+
+
+def test_an_app_that_takes_claims_challenges_has_a_token_for_a_day(new_app, read_secret):
+    answer = new_app(client_capabilities=["CP1"]).acquire_token_for_client(APP_ONLY)
+    assert (answer["expires_in"], claims_of(answer["access_token"])["xms_cc"]) == (86_399, ["CP1"])
+    assert read_secret(answer) == "the value"
+    plain = new_app().acquire_token_for_client(APP_ONLY)
+    assert (plain["expires_in"], "xms_cc" in claims_of(plain["access_token"])) == (3599, False)
+
+
+def test_an_app_meets_what_the_vault_demands(sandbox, new_app, read_secret, challenge):
+    app = new_app(client_capabilities=["CP1"])
+    first = app.acquire_token_for_client(APP_ONLY)
+    sandbox.demands.add(CONTEXT, host="contoso")
+    second = app.acquire_token_for_client(APP_ONLY, claims_challenge=challenge(first))
+    assert second["access_token"] != first["access_token"]
+    assert read_secret(second) == "the value"
+
+
+def test_an_app_that_takes_no_challenges_is_just_refused(sandbox, new_app, read_secret):
+    answer = new_app().acquire_token_for_client(APP_ONLY)
+    sandbox.demands.add(CONTEXT, host="contoso")
+    with pytest.raises(ClientAuthenticationError, match="AKV10006"):
+        read_secret(answer)
+
+
+def test_claims_that_are_no_json_are_an_error(new_app, monkeypatch):
+    monkeypatch.setattr(msal.application, "_merge_claims_challenge_and_capabilities", lambda *_: "{")
+    assert new_app().acquire_token_for_client(APP_ONLY)["error_codes"] == [90013]
+
+
+def test_a_person_is_led_from_the_vault_to_the_second_proof_and_back(sandbox, new_app, read_secret, challenge):
+    app = new_app(client_capabilities=["CP1"])
+    flow = app.initiate_auth_code_flow(VAULT, redirect_uri=CALLBACK)
+    answer = app.acquire_token_by_auth_code_flow(flow, query_of(sandbox.consent(flow["auth_uri"], "ben")))
+    assert answer["expires_in"] == 86_399
+    sandbox.demands.add(CONTEXT)
+    (account,) = app.get_accounts()
+    refused = app.acquire_token_silent_with_error(VAULT, account, claims_challenge=challenge(answer))
+    assert (refused["error"], refused["suberror"]) == ("interaction_required", "basic_action")
+    flow = app.initiate_auth_code_flow(VAULT, redirect_uri=CALLBACK, claims_challenge=refused["claims"])
+    answer = app.acquire_token_by_auth_code_flow(flow, query_of(sandbox.consent(flow["auth_uri"], "ben")))
+    assert claims_of(answer["access_token"])["amr"] == ["pwd", "mfa"]
+    assert read_secret(answer) == "the value"
+
+
+def test_a_rule_for_a_person_stops_the_refresh_until_they_have_proven_more(sandbox, new_app, read_secret):
+    app = new_app()
+    flow = app.initiate_auth_code_flow(VAULT, redirect_uri=CALLBACK)
+    app.acquire_token_by_auth_code_flow(flow, query_of(sandbox.consent(flow["auth_uri"], "ben")))
+    (account,) = app.get_accounts()
+    sandbox.entra.require_mfa("ben")
+    refused = app.acquire_token_silent_with_error(VAULT, account, force_refresh=True)
+    assert (refused["error"], refused["suberror"], refused["error_codes"]) == (
+        "interaction_required",
+        "basic_action",
+        [50076],
+    )
+    flow = app.initiate_auth_code_flow(VAULT, redirect_uri=CALLBACK, claims_challenge=refused["claims"])
+    app.acquire_token_by_auth_code_flow(flow, query_of(sandbox.consent(flow["auth_uri"], "ben")))
+    assert read_secret(app.acquire_token_silent(VAULT, account)) == "the value"
+
+
+# --- the first generation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["secret", "certificate"])
+def test_the_first_generation_takes_what_msal_proves_an_app_with(sandbox, read_secret, form):
+    url = f"{sandbox.authority}/{sandbox.tenant}/oauth2/token"
+    fields = {"grant_type": "client_credentials", "client_id": sandbox.client_id, "resource": "https://vault.azure.net"}
+    if form == "secret":
+        fields["client_secret"] = sandbox.client_secret
+    else:
+        made = sandbox.certificate()
+        creator = JwtAssertionCreator(made.key_pem, algorithm="RS256", sha1_thumbprint=made.thumbprint)
+        fields["client_assertion"] = creator.create_normal_assertion(url, sandbox.client_id)
+        fields["client_assertion_type"] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    with requests.post(url, fields, verify=str(sandbox.ca_file), timeout=10) as response:
+        answer = response.json()
+    assert all(isinstance(value, str) for value in answer.values())
+    assert claims_of(answer["access_token"])["appidacr"] == ("1" if form == "secret" else "2")
+    assert read_secret({"access_token": answer["access_token"], "expires_in": int(answer["expires_in"])}) == "the value"

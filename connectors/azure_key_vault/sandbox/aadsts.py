@@ -12,9 +12,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from connectors.azure_key_vault.sandbox.claims_request import POLICY_CLAIMS
 from connectors.azure_key_vault.sandbox.errors import Refused
 
-MFA_CLAIMS = '{"access_token":{"capolids":{"essential":true,"values":["5a0d0ab4-sandbox"]}}}'
 ENDPOINTS = ("token", "authorize")
 
 
@@ -46,13 +46,17 @@ ERRORS = {
     50126: Known("invalid_grant", "Invalid username or password."),
     50147: Known("invalid_request", "The code challenge parameter is missing or malformed."),
     50148: Known("invalid_grant", "The code_verifier does not go with the authorization request."),
-    50173: Known("invalid_grant", "The grant was revoked; the user must sign in again.", 400, "bad_token"),
+    50173: Known(
+        "invalid_grant", "The grant was revoked; the user must sign in again.", 400, "bad_token", "login_required"
+    ),
     50194: Known("invalid_request", "The application is not configured as multi-tenant; /common is not for it."),
     50196: Known("invalid_grant", "The server ended the operation: the client loops on the same request."),
     51004: Known("invalid_grant", "The user account does not exist in the directory of the tenant."),
     53003: Known("interaction_required", "Blocked by Conditional Access.", 400, "message_only", "access_denied"),
     54005: Known("invalid_grant", "The code was already redeemed; get a new one."),
-    65001: Known("invalid_grant", "The user or administrator has not consented.", 400, "consent_required"),
+    65001: Known(
+        "invalid_grant", "The user or administrator has not consented.", 400, "consent_required", "consent_required"
+    ),
     65004: Known("access_denied", "The user declined to consent to access the app."),
     70000: Known("invalid_grant", "The provided grant is invalid or malformed."),
     70002: Known("invalid_client", "Error validating credentials.", 401),
@@ -64,7 +68,9 @@ ERRORS = {
     70016: Known("authorization_pending", "Authorization is pending. Continue polling."),
     70018: Known("bad_verification_code", "The device code is not known."),
     70020: Known("expired_token", "The device code has expired."),
-    70043: Known("invalid_grant", "The refresh token has expired by a sign-in frequency check.", 400, "bad_token"),
+    70043: Known(
+        "invalid_grant", "The sign-in frequency check has ended the refresh token.", 400, "bad_token", "login_required"
+    ),
     90002: Known("invalid_request", "The tenant was not found. Check the tenant identifier."),
     90013: Known("invalid_request", "Invalid input received from the user."),
     90014: Known("invalid_request", "A required field is missing."),
@@ -115,17 +121,42 @@ ERRORS = {
 }
 
 
+SIGN_IN_AGAIN = {number for number, known in ERRORS.items() if known.error == "interaction_required"} - {16000}
+"""With these come the claims that the next sign-in is to bring."""
+ON_PAGE = frozenset({50011, 50020, 50034, 50053, 50055, 50057, 50105, 50126, 50194, 51004}) | {
+    90002,
+    500113,
+    700016,
+    900023,
+    900971,
+    7000112,
+}
+"""These never go back to an app: what cannot be trusted, and who cannot sign in."""
+
+
 class TokenError(Refused):
-    """An error of the token service: `number` is its AADSTS number, the rest is the table's unless given."""
+    """An error of the token service: `number` is its AADSTS number, the rest is the table's unless given.
+
+    `claims` is the claims request that the person's next sign-in is to bring.
+    """
 
     def __init__(
-        self, number: int, text: str = "", *, error: str = "", status: int = 0, suberror: str = "", subcode: str = ""
+        self,
+        number: int,
+        text: str = "",
+        *,
+        error: str = "",
+        status: int = 0,
+        suberror: str = "",
+        subcode: str = "",
+        claims: str = "",
     ) -> None:
         known = ERRORS[number]
         super().__init__(status or known.status, error or known.error, f"AADSTS{number}: {text or known.text}")
         self.number = number
         self.suberror = suberror or known.suberror
         self.subcode = subcode
+        self.claims = claims or (POLICY_CLAIMS if number in SIGN_IN_AGAIN else "")
 
     @property
     def on_redirect(self) -> str:
@@ -148,8 +179,8 @@ def document(refused: TokenError, now: float, correlation: str) -> dict[str, Any
     }
     if refused.suberror:
         found["suberror"] = refused.suberror
-    if refused.number in (50076, 50079):
-        found["claims"] = MFA_CLAIMS
+    if refused.claims:
+        found["claims"] = refused.claims
     return found
 
 

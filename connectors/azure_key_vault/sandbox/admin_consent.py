@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.azure_key_vault.sandbox import scopes as asked
-from connectors.azure_key_vault.sandbox.aadsts import TokenError
+from connectors.azure_key_vault.sandbox.aadsts import ON_PAGE, TokenError
 from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.authority import Authority
 from connectors.azure_key_vault.sandbox.authorize import Reply, redirect_uri
+from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import Answer, Request
-from connectors.azure_key_vault.sandbox.forms import fields_of, required
+from connectors.azure_key_vault.sandbox.forms import correlation_of, fields_of, required
 from connectors.azure_key_vault.sandbox.scopes import DEFAULT, Scope, Scopes
 from connectors.azure_key_vault.sandbox.signin import Interaction, SignIn
 
@@ -28,14 +29,19 @@ class TenantConsent:
         """`admin_consent=True` with the tenant, and in v2 with what was granted."""
         found = {"admin_consent": "True", "tenant": interaction.where.tenant}
         if self.v2:
-            found["scope"] = " ".join(scope.text for scope in interaction.scopes.resources)
+            found["scope"] = interaction.scopes.echo(interaction.application.permissions)
         return self.reply.send(found)
 
     def refused(self, interaction: Interaction, error: TokenError) -> Answer:
-        """The error; v2 says `admin_consent=True` even then, and v1 has one error for all."""
+        """The error."""
+        return self.send_error(error, interaction.where)
+
+    def send_error(self, error: TokenError, directory: Directory | None) -> Answer:
+        """v2 says `admin_consent=True` even now, and v1 has one error for all."""
         if not self.v2:
             return self.reply.send_error(error, name="permission_denied")
-        return self.reply.send_error(error, admin_consent="True", tenant=interaction.where.tenant)
+        tenant = {"tenant": directory.tenant} if directory else {}
+        return self.reply.send_error(error, admin_consent="True", **tenant)
 
 
 class AdminConsent:
@@ -53,16 +59,17 @@ class AdminConsent:
             raise TokenError(90002, f"Tenant '{tenant}' cannot be used for the consent of an administrator.")
         application = self._authority.known_application(required(form, "client_id"), directory)
         uri = redirect_uri(application, form.get("redirect_uri", ""))
-        reply = Reply(self._authority, uri, "query", form.get("state"))
+        reply = Reply(self._authority, uri, "query", form.get("state"), correlation_of(request))
+        purpose = TenantConsent(reply, v2)
         session, now = self._signin.session(request), self._authority.clock.now()
+        strict = self._authority.policy.strict_resources
         try:
-            scopes = asked.parse(required(form, "scope")) if v2 else _registered(application)
-            purpose = TenantConsent(reply, v2)
+            scopes = asked.parse(required(form, "scope"), strict=strict) if v2 else _registered(application)
             return self._signin.begin(Interaction(purpose, directory, application, scopes, session, now))
         except TokenError as refused:
-            if refused.number in (50057, 50105):
+            if refused.number in ON_PAGE:
                 raise
-            return reply.send_error(refused, admin_consent="True") if v2 else reply.send_error(refused)
+            return purpose.send_error(refused, directory)
 
 
 def _registered(application: Application) -> Scopes:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from connectors.azure_key_vault.sandbox.challenge import bearer
+from connectors.azure_key_vault.sandbox.challenge import bearer, claims_challenge
+from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.errors import Refused, TokenRefused
 from connectors.azure_key_vault.sandbox.exchange import JSON_LINE, Answer, Request, compact
@@ -27,10 +28,11 @@ class ArmSite:
 
     label = "arm"
 
-    def __init__(self, directory: Directory, authority: str) -> None:
+    def __init__(self, directory: Directory, authority: str, demands: Demands) -> None:
         self.calls: Counter[str] = Counter()
         self._directory = directory
         self._authority = authority
+        self._demands = demands
 
     def answer(self, request: Request) -> Answer:
         """One subscription, the list of it, or ARM's error."""
@@ -59,6 +61,7 @@ class ArmSite:
             raise TokenRefused("audience", f"The access token has been obtained for wrong audience {claims['aud']}.")
         if claims["tid"] != self._directory.tenant:
             raise TokenRefused("issuer", "The access token is from the wrong issuer.")
+        self._demands.check(self.label, claims)
 
     def _document(self, request: Request) -> dict[str, Any]:
         self.calls[_kind(request)] += 1
@@ -99,6 +102,9 @@ class ArmSite:
     def _unauthorized(self, refused: TokenRefused) -> Answer:
         code = _TOKEN_CODES.get(refused.reason, "InvalidAuthenticationToken")
         uri = f"{self._authority}/{self._directory.tenant}"
+        if refused.demanded:
+            challenge = claims_challenge(f"{uri}/oauth2/authorize", refused.demanded)
+            return _error(Refused(401, code, refused.message), HEADERS + challenge)
         parameters = f'authorization_uri="{uri}", error="invalid_token", error_description="{code}"'
         challenge = f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
         return _error(Refused(401, code, refused.message), HEADERS + challenge)

@@ -68,6 +68,10 @@ class Authority:
         if not enabled:
             self.tokens.revoke_subject(user.object_id)
 
+    def require_mfa(self, name: str, required: bool = True) -> None:
+        """From now on a user's grants without a second proof are 50076, until a sign-in that asks for it."""
+        self.user(name).second_factor = required
+
     def remove_consent(self, name: str | None = None, client_id: str | None = None) -> None:
         """Forgets what a user (None: everybody and each tenant) has consented to."""
         object_id = None if name is None else self.user(name).object_id

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from connectors.azure_key_vault.sandbox import pages
 from connectors.azure_key_vault.sandbox import scopes as asked
-from connectors.azure_key_vault.sandbox.aadsts import TokenError, described
+from connectors.azure_key_vault.sandbox.aadsts import ON_PAGE, TokenError, described
 from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.authority import PERSONAL_TENANT, Authority
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import Answer, Request
-from connectors.azure_key_vault.sandbox.forms import is_continuous, pairs_of, required
+from connectors.azure_key_vault.sandbox.forms import claims_of, correlation_of, pairs_of, required
 from connectors.azure_key_vault.sandbox.scopes import Scopes
 from connectors.azure_key_vault.sandbox.signin import Interaction, SignIn
 from connectors.azure_key_vault.sandbox.user_tokens import client_info
@@ -37,6 +37,7 @@ class Reply:
     redirect_uri: str
     mode: str
     state: str | None
+    correlation: str
 
     def send(self, parameters: dict[str, str]) -> Answer:
         """The answer with its `state`."""
@@ -47,7 +48,7 @@ class Reply:
 
     def send_error(self, error: TokenError, *, name: str = "", **more: str) -> Answer:
         """The error, as the endpoint names it, with more parameters."""
-        return self.send(error_parameters(error, self.authority.clock.now(), name) | more)
+        return self.send(error_parameters(error, self.authority.clock.now(), self.correlation, name) | more)
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +66,7 @@ class CodeWanted:
     def accepted(self, interaction: Interaction) -> Answer:
         """Back to the app with a code."""
         grants, reply = self.reply.authority.grants, self.reply
-        grant = grants.begin(interaction.where, interaction.application, interaction.who, interaction.scopes)
+        grant = interaction.begin(grants)
         code = grants.new_code(grant, reply.redirect_uri, self.challenge, self.method, self.nonce)
         parameters = {"code": code}
         if self.wants_client_info:
@@ -98,14 +99,15 @@ class AuthorizeEndpoint:
         application = self._authority.known_application(required(form, "client_id"), directory)
         uri = redirect_uri(application, form.get("redirect_uri", ""))
         mode = form.get("response_mode", "query")
-        reply = Reply(self._authority, uri, mode if mode in RESPONSE_MODES else "query", form.get("state"))
+        mode = mode if mode in RESPONSE_MODES else "query"
+        reply = Reply(self._authority, uri, mode, form.get("state"), correlation_of(request))
         try:
             if repeated:
                 raise TokenError(90013, "A parameter was sent more than once.")
             self._authority.refusals.check("authorize")
             return self._begin(request, reply, directory, application, form, v2=v2)
         except TokenError as refused:
-            if refused.number in (50057, 50105):
+            if refused.number in ON_PAGE:
                 raise
             return reply.send_error(refused)
 
@@ -120,7 +122,7 @@ class AuthorizeEndpoint:
         v2: bool,
     ) -> Answer:
         _check_response(form)
-        is_continuous(form)
+        claims = claims_of(form)
         challenge, method = _challenge(form)
         prompt = form.get("prompt", "")
         if prompt not in PROMPTS or (prompt == "admin_consent" and v2):
@@ -128,8 +130,10 @@ class AuthorizeEndpoint:
         purpose = CodeWanted(reply, challenge, method, form.get("nonce"), form.get("client_info") == "1")
         purpose.for_everybody = prompt == "admin_consent"
         session, now = self._signin.session(request), self._authority.clock.now()
-        interaction = Interaction(purpose, directory, application, _scopes(form, v2=v2), session, now)
+        scopes = _scopes(form, v2=v2, strict=self._authority.policy.strict_resources)
+        interaction = Interaction(purpose, directory, application, scopes, session, now)
         interaction.prompt, interaction.hint = prompt, form.get("login_hint", "")
+        interaction.claims = claims
         return self._signin.begin(interaction)
 
 
@@ -147,14 +151,16 @@ def redirect_uri(application: Application, sent: str) -> str:
     return sent
 
 
-def error_parameters(error: TokenError, now: float, name: str = "") -> dict[str, str]:
-    """An error as parameters of a redirect."""
+def error_parameters(error: TokenError, now: float, correlation: str, name: str = "") -> dict[str, str]:
+    """An error as parameters of a redirect; with `interaction_required` the claims for the next sign-in."""
     moment = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(now))
     parameters = {
         "error": name or error.on_redirect,
-        "error_description": described(error, moment, str(uuid.uuid4()), str(uuid.uuid4())),
+        "error_description": described(error, moment, str(uuid.uuid4()), correlation),
         "error_uri": f"https://login.microsoftonline.com/error?code={error.number}",
     }
+    if error.claims and parameters["error"] == "interaction_required":
+        parameters |= {"suberror": error.suberror, "claims": error.claims}
     return parameters | ({"error_subcode": error.subcode} if error.subcode else {})
 
 
@@ -182,9 +188,9 @@ def _challenge(form: dict[str, str]) -> tuple[str, str]:
     return challenge, method
 
 
-def _scopes(form: dict[str, str], *, v2: bool) -> Scopes:
+def _scopes(form: dict[str, str], *, v2: bool, strict: bool) -> Scopes:
     if not v2:
-        return asked.of_resource(required(form, "resource"))
+        return asked.of_resource(required(form, "resource"), strict=strict)
     if "resource" in form:
         raise TokenError(901002)
-    return asked.parse(required(form, "scope"))
+    return asked.parse(required(form, "scope"), strict=strict)

@@ -10,6 +10,8 @@ import base64
 from functools import lru_cache
 from typing import Any
 
+from connectors.azure_key_vault.sandbox.claims_request import newer_than
+from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.errors import TokenRefused
 from connectors.azure_key_vault.sandbox.exchange import Answer, Base, Request, compact
@@ -20,29 +22,29 @@ from connectors.azure_key_vault.sandbox.tokens import Claims
 class Guard:
     """Knows the tenant whose tokens a vault accepts and where they are to be had."""
 
-    def __init__(self, directory: Directory, authority: str) -> None:
+    def __init__(self, directory: Directory, authority: str, demands: Demands) -> None:
         self._directory = directory
         self._authority = authority
+        self._demands = demands
 
-    def admit(self, request: Request, base: Base) -> Claims | Answer:
+    def admit(self, request: Request, base: Base, label: str) -> Claims | Answer:
         """The caller's claims, or the 401 that says why there are none."""
         try:
             claims = self._directory.tokens.read(bearer(request))
             self._check(claims, base)
+            if self._demands.planted:
+                self._demands.check(label, claims)
         except TokenRefused as refused:
             text = _TEXTS[refused.reason].format(refused.message)
-            if refused.reason == "revoked-continuous":
-                return _unauthorized(text, self.claims_challenge())
+            if refused.demanded:
+                return _unauthorized(text, self.claims_challenge(refused.demanded))
             return _unauthorized(text, self._challenge(base))
         return claims
 
-    def claims_challenge(self) -> bytes:
-        """The header line of a continuous access evaluation challenge (section 5.3)."""
-        wanted = {"access_token": {"nbf": {"essential": True, "value": str(int(self._directory.clock.now()))}}}
-        claims = base64.b64encode(compact(wanted)).decode()
-        uri = f"{self._authority}/{self._directory.tenant}/oauth2/authorize"
-        parameters = f'realm="", authorization_uri="{uri}", error="insufficient_claims", claims="{claims}"'
-        return f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
+    def claims_challenge(self, demanded: str = "") -> bytes:
+        """The header line that demands claims; a token issued from now on unless told otherwise."""
+        demanded = demanded or newer_than(self._directory.clock.now())
+        return claims_challenge(f"{self._authority}/{self._directory.tenant}/oauth2/authorize", demanded)
 
     def _check(self, claims: Claims, base: Base) -> None:
         audience = str(claims["aud"]).rstrip("/")
@@ -67,6 +69,13 @@ def resource_of(base: Base) -> str:
     return VAULT_AUDIENCE
 
 
+def claims_challenge(authorization_uri: str, demanded: str) -> bytes:
+    """The header line of a continuous access evaluation challenge (Azure reference sheet, section 5.3)."""
+    claims = base64.b64encode(demanded.encode()).decode()
+    parameters = f'realm="", authorization_uri="{authorization_uri}", error="insufficient_claims", claims="{claims}"'
+    return f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
+
+
 def bearer(request: Request) -> str:
     """The token of the Authorization header; TokenRefused when there is none."""
     scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
@@ -86,7 +95,7 @@ _TEXTS = {
     "malformed": "AKV10001: Cannot parse the token: {}.",
     "signature": "AKV10006: Cannot validate the token: {}.",
     "revoked": "AKV10006: Cannot accept the token: {}.",
-    "revoked-continuous": "AKV10006: Cannot accept the token: {}.",
+    "claims": "AKV10006: Cannot accept the token: {}.",
     "early": "[TokenNotYetValid] Error validating token: 'S2S12087': {}.",
     "expired": "[TokenExpired] Error validating token: 'S2S12086': {}.",
     "audience": "AKV10022: Invalid audience. {}.",

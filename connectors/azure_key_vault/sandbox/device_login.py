@@ -28,8 +28,7 @@ class DeviceAllowed:
 
     def accepted(self, interaction: Interaction) -> Answer:
         """The device's next poll succeeds."""
-        where, who = interaction.where, interaction.who
-        self.device.grant = self.authority.grants.begin(where, interaction.application, who, interaction.scopes)
+        self.device.grant = interaction.begin(self.authority.grants)
         name = interaction.application.name
         return pages.message("You have signed in", f"You have signed in to {name} on your device. Close this window.")
 
@@ -55,7 +54,9 @@ class DeviceLogin:
         if tenant.lower() == PERSONAL_TENANT:
             raise TokenError(9001023)
         application = self._authority.known_application(required(form, "client_id"), directory)
-        scopes = asked.parse(required(form, "scope")) if v2 else asked.of_resource(required(form, "resource"))
+        strict = self._authority.policy.strict_resources
+        wanted = required(form, "scope" if v2 else "resource")
+        scopes = asked.parse(wanted, strict=strict) if v2 else asked.of_resource(wanted, strict=strict)
         scopes.permissions(application.permissions)
         text, device = self._authority.grants.new_device_code(directory, application, scopes)
         page = f"{base_of(request.host).id}{PAGE_PATH}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.azure_key_vault.sandbox.applications import Application
+from connectors.azure_key_vault.sandbox.claims_request import CAPABILITY, NOTHING, ClaimsRequest
 from connectors.azure_key_vault.sandbox.clock import Clock
 from connectors.azure_key_vault.sandbox.consents import Consents
 from connectors.azure_key_vault.sandbox.policy import Policy
@@ -47,10 +48,16 @@ class Directory:
         return application
 
     def issue(
-        self, application: Application, audience: str, *, continuous: bool = False, proof: str = "1", long: bool = False
+        self,
+        application: Application,
+        audience: str,
+        *,
+        asked: ClaimsRequest = NOTHING,
+        proof: str = "1",
+        long: bool = False,
     ) -> tuple[str, int, int]:
         """An app-only token: its text, its lifetime in seconds, and when it expires."""
-        lifetime_seconds = self.policy.lifetime_seconds(long=long or continuous)
+        lifetime_seconds = self.policy.lifetime_seconds(long=long or asked.continuous)
         object_id = application.principal(self.tenant)
         claims: Claims = {
             "aud": audience,
@@ -65,7 +72,9 @@ class Directory:
             "rh": "1.sandbox.",
             "ver": "1.0",
         }
-        if continuous:
-            claims["xms_cc"] = ["CP1"]
-        token, expires = self.tokens.issue(claims, lifetime_seconds)
+        if asked.continuous:
+            claims["xms_cc"] = [CAPABILITY]
+        if asked.contexts:
+            claims["acrs"] = list(asked.contexts)
+        token, expires = self.tokens.issue(claims, lifetime_seconds, asked.not_before)
         return token, lifetime_seconds, expires

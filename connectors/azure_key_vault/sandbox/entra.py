@@ -5,6 +5,7 @@ Both generations of the endpoints, for two tenants and the shared names (Azure r
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from typing import Any
@@ -17,8 +18,8 @@ from connectors.azure_key_vault.sandbox.authorize import AuthorizeEndpoint
 from connectors.azure_key_vault.sandbox.device_login import PAGE_PATH, DeviceLogin
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import JSON_LINE, Answer, Request, base_of, compact
-from connectors.azure_key_vault.sandbox.forms import fields_of
-from connectors.azure_key_vault.sandbox.signin import ACCOUNT_PATH, CONSENT_PATH, SignIn
+from connectors.azure_key_vault.sandbox.forms import correlation_of, fields_of
+from connectors.azure_key_vault.sandbox.signin import ACCOUNT_PATH, CONSENT_PATH, PROOF_PATH, SignIn
 from connectors.azure_key_vault.sandbox.token_endpoint import GRANT_TYPES, TokenEndpoint
 
 HEADERS = (
@@ -28,9 +29,19 @@ HEADERS = (
 )
 KINDS = {"openid-configuration": "discovery", "instance": "instance", "login": "signin"} | {
     name: name
-    for name in ("token", "keys", "authorize", "devicecode", "devicelogin", "adminconsent", "logout", "consent")
+    for name in (
+        "token",
+        "keys",
+        "authorize",
+        "devicecode",
+        "devicelogin",
+        "adminconsent",
+        "logout",
+        "consent",
+        "proof",
+    )
 }
-PAGES = frozenset({"authorize", "signin", "consent", "devicelogin", "adminconsent", "logout"})
+PAGES = frozenset({"authorize", "signin", "proof", "consent", "devicelogin", "adminconsent", "logout"})
 
 
 class EntraSite:
@@ -54,7 +65,7 @@ class EntraSite:
         try:
             return self._page(request) if kind in PAGES else Answer(200, compact(self._document(request)), HEADERS)
         except TokenError as refused:
-            return pages.problem(refused) if kind in PAGES else self._error(refused, request)
+            return self._problem(refused, request) if kind in PAGES else self._error(refused, request)
         except Refused as refused:
             return Answer(refused.status, refused.message.encode(), b"Content-Type: text/plain\r\n")
 
@@ -99,6 +110,8 @@ class EntraSite:
         match request.path:
             case path if path == ACCOUNT_PATH:
                 return self._signin.choose(_posted(request))
+            case path if path == PROOF_PATH:
+                return self._signin.prove(_posted(request))
             case path if path == CONSENT_PATH:
                 return self._signin.decide(_posted(request))
             case path if path == PAGE_PATH:
@@ -123,9 +136,13 @@ class EntraSite:
             return pages.redirect(uri, {"state": form["state"]} if "state" in form else {})
         return pages.message("You signed out of your account", "It's a good idea to close all browser windows.")
 
+    def _problem(self, refused: TokenError, request: Request) -> Answer:
+        moment = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(self._authority.clock.now()))
+        return pages.problem(refused, moment, str(uuid.uuid4()), correlation_of(request))
+
     def _error(self, refused: TokenError, request: Request | None) -> Answer:
-        sent = request.headers.get(b"client-request-id", b"").decode("latin-1") if request else ""
-        found = document(refused, self._authority.clock.now(), sent or str(uuid.uuid4()))
+        correlation = correlation_of(request) if request else str(uuid.uuid4())
+        found = document(refused, self._authority.clock.now(), correlation)
         return Answer(refused.status, compact(found), HEADERS)
 
 

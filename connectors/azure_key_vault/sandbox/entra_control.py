@@ -29,6 +29,14 @@ def entra_routes(sandbox: Sandbox) -> dict[tuple[str, str], Route]:
         only(body, "user")
         entra.enable(_text(body, "user"), False)
 
+    def mfa(body: dict[str, Any]) -> None:
+        only(body, "user", "required")
+        entra.require_mfa(_text(body, "user"), bool(body.get("required", True)))
+
+    def demand(body: dict[str, Any]) -> None:
+        only(body, "host", "claims")
+        sandbox.demands.add(body.get("claims"), host=body.get("host"))
+
     def users(body: dict[str, Any]) -> object:
         found = sandbox.entra.home.users.values()
         return {user.name: {"object_id": user.object_id, "mail": user.mail, "enabled": user.enabled} for user in found}
@@ -72,6 +80,9 @@ def entra_routes(sandbox: Sandbox) -> dict[tuple[str, str], Route]:
         ("POST", "/sandbox/users/revoke"): revoke,
         ("POST", "/sandbox/users/disable"): disable,
         ("POST", "/sandbox/users/enable"): enable,
+        ("POST", "/sandbox/users/mfa"): mfa,
+        ("POST", "/sandbox/demands"): demand,
+        ("DELETE", "/sandbox/demands"): lambda _: sandbox.demands.clear(),
         ("POST", "/sandbox/consent/remove"): remove_consent,
         ("POST", "/sandbox/redirect_uris"): redirect_uris,
         ("POST", "/sandbox/secrets"): secrets,

@@ -35,11 +35,12 @@ class Refused(Exception):
 class TokenRefused(Exception):
     """An access token is not accepted.
 
-    `reason` is missing, malformed, signature, expired, early, audience, issuer, revoked, or
-    revoked-continuous for a client that has declared that it understands claims challenges.
+    `reason` is missing, malformed, signature, expired, early, audience, issuer, revoked or claims. `demanded` is the
+    claims request that brings a better token; empty for a client that has not declared that it takes one.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, demanded: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.demanded = demanded

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
+from connectors.azure_key_vault.sandbox import claims_request
 from connectors.azure_key_vault.sandbox.aadsts import TokenError
+from connectors.azure_key_vault.sandbox.claims_request import ClaimsRequest
 from connectors.azure_key_vault.sandbox.exchange import Request
 
 MAXIMUM_FIELDS = 100
+LONGEST_CORRELATION = 100
 
 
 def fields_of(request: Request) -> dict[str, str]:
@@ -38,15 +40,16 @@ def required(form: Mapping[str, str], name: str) -> str:
     return form[name]
 
 
-def is_continuous(form: Mapping[str, str]) -> bool:
-    """Whether the client declares that it understands claims challenges (`xms_cc` with CP1)."""
-    if not form.get("claims"):
-        return False
+def claims_of(form: Mapping[str, str]) -> ClaimsRequest:
+    """What the `claims` parameter asks for; 90013 when it is no claims request."""
     try:
-        wanted: Any = json.loads(form["claims"])["access_token"]
-        declared = wanted["xms_cc"]["values"]
-    except KeyError:
-        return False
-    except (ValueError, TypeError, RecursionError) as problem:
-        raise TokenError(90013, "The 'claims' parameter is not valid JSON.") from problem
-    return isinstance(declared, list) and "CP1" in declared
+        return claims_request.parse(form.get("claims", ""))
+    except ValueError as problem:
+        raise TokenError(90013, "The 'claims' parameter is not valid JSON of a claims request.") from problem
+
+
+def correlation_of(request: Request) -> str:
+    """The `client-request-id` of the header or the query; made up if there is none."""
+    sent = request.headers.get(b"client-request-id", b"").decode("latin-1")
+    sent = sent or request.parameters.get("client-request-id", "")
+    return sent[:LONGEST_CORRELATION] or str(uuid.uuid4())

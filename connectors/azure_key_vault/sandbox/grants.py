@@ -26,13 +26,17 @@ SLOWER_BY_SECONDS = 5
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """A person's permission for an app. `number` orders it before or after the person's revocations."""
+    """A person's permission for an app. `number` orders it before or after the person's revocations.
+
+    `proven` says that the person has given a second proof.
+    """
 
     directory: Directory
     application: Application
     user: User
     scopes: Scopes
     number: int
+    proven: bool = False
     public: bool = False
     revoked: bool = False
 
@@ -46,6 +50,8 @@ class Grant:
             raise TokenError(50105)
         if self.revoked:
             raise TokenError(50173, "The grant was revoked, since one of its refresh tokens was used twice.")
+        if self.user.second_factor and not self.proven:
+            raise TokenError(50076)
 
 
 @dataclass(slots=True, eq=False)
@@ -97,9 +103,11 @@ class Grants:
         self._refresh_tokens: dict[str, RefreshToken] = {}
         self._device_codes: dict[str, DeviceCode] = {}
 
-    def begin(self, directory: Directory, application: Application, user: User, scopes: Scopes) -> Grant:
+    def begin(
+        self, directory: Directory, application: Application, user: User, scopes: Scopes, *, proven: bool
+    ) -> Grant:
         """A grant that starts now."""
-        return Grant(directory, application, user, scopes, next(self._numbers))
+        return Grant(directory, application, user, scopes, next(self._numbers), proven)
 
     def revoke(self, user: User) -> None:
         """No grant that the user has given until now is good any more."""

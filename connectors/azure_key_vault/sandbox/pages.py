@@ -25,15 +25,25 @@ STYLE = (
 )
 
 
-def accounts(action: str, flow: str, application: str, users: Iterable[User]) -> Answer:
-    """Pick an account: each is a button."""
+def accounts(action: str, flow: str, application: str, users: Iterable[User], *, another: str) -> Answer:
+    """Pick an account: each is a button; `another` is what the button for all the others sends, if there are any."""
     buttons = "".join(
         f'<button name="account" value="{escape(user.object_id)}" data-account="{escape(user.name)}">'
         f"{escape(user.display_name)}<br><small>{escape(user.mail)}</small></button>"
         for user in users
     )
+    if another:
+        buttons += f'<button name="account" value="{escape(another)}">Use another account</button>'
     body = f"<p>to continue to <strong>{escape(application)}</strong></p>{_form(action, flow, buttons)}"
     return _page("Pick an account", body)
+
+
+def proof(action: str, flow: str, application: str, user: User) -> Answer:
+    """A second proof, which whoever presses the button has given."""
+    text = f"<p>{escape(user.mail)}</p><p><strong>{escape(application)}</strong> needs more to be sure that it's you. "
+    text += "Approve the request on your other device.</p>"
+    button = '<button name="step" value="approve">I have approved it</button>'
+    return _page("Approve sign in request", text + _form(action, flow, button))
 
 
 def consent(
@@ -81,9 +91,11 @@ def message(title: str, text: str) -> Answer:
     return _page(title, f"<p>{escape(text)}</p>")
 
 
-def problem(refused: TokenError) -> Answer:
+def problem(refused: TokenError, moment: str, trace: str, correlation: str) -> Answer:
     """Something that cannot be sent back to any app."""
     text = f"<p>Sorry, but we're having trouble signing you in.</p><p>{escape(refused.message)}</p>"
+    text += f"<p><small>Request Id: {escape(trace)}<br>Correlation Id: {escape(correlation)}<br>"
+    text += f"Timestamp: {escape(moment)}</small></p>"
     return _page("Sign in", text, status=refused.status if refused.status >= HTTPStatus.BAD_REQUEST else 400)
 
 

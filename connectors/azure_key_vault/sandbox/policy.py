@@ -17,7 +17,8 @@ class Policy:
 
     `access_token_seconds` None gives Entra's lifetimes: 3599, and 86399 to clients that take claims challenges
     and to managed identities. `refresh_rotation` "entra" leaves old refresh tokens valid; "reuse_revokes" makes
-    each single use, and reuse ends the whole grant, as other servers do.
+    each single use, and reuse ends the whole grant, as other servers do. `strict_resources` refuses the slash that
+    `https://vault.azure.net/` has too many.
     """
 
     access_token_seconds: int | None = None
@@ -28,6 +29,7 @@ class Policy:
     device_interval_seconds: int = 5
     token_delay_seconds: float = 0.0
     user_consent: bool = True
+    strict_resources: bool = False
 
     def change(self, settings: dict[str, Any]) -> None:
         """Sets what is named; ValueError for a value that makes no sense, and then nothing is changed."""
@@ -52,7 +54,7 @@ def _checked(name: str, value: Any) -> Any:
         if value not in ROTATIONS:
             raise ValueError(f"refresh_rotation is one of {', '.join(ROTATIONS)}")
         return value
-    if name == "user_consent":
+    if name in ("user_consent", "strict_resources"):
         return bool(value)
     if name == "access_token_seconds" and value is None:
         return None

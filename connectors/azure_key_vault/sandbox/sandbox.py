@@ -29,6 +29,7 @@ from connectors.azure_key_vault.sandbox.channel import Channel
 from connectors.azure_key_vault.sandbox.client_certificates import ClientCertificate, make_certificate
 from connectors.azure_key_vault.sandbox.clock import Clock
 from connectors.azure_key_vault.sandbox.control import ControlSite
+from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.document import document
 from connectors.azure_key_vault.sandbox.entra import EntraSite
 from connectors.azure_key_vault.sandbox.errors import PortTaken
@@ -77,7 +78,8 @@ class Sandbox:
         self._own_folder = None if folder else Path(tempfile.mkdtemp(prefix="integrator-sandbox-"))
         self.ca_file = (folder or self._own_folder or Path()) / "ca.pem"
         self.ca_file.write_bytes(certificates.authority)
-        self._guard = Guard(self.entra.home, self.authority)
+        self.demands = Demands(self.clock, ["arm", *self.vaults])
+        self._guard = Guard(self.entra.home, self.authority, self.demands)
         entra = EntraSite(self.entra)
         self._settings = Settings(Renderer(self.clock), self._guard.claims_challenge, entra.delay_seconds)
         self._sites = self._make_sites(entra)
@@ -215,7 +217,8 @@ class Sandbox:
         self.close()
 
     def _make_sites(self, entra: EntraSite) -> dict[str, Site]:
-        sites: dict[str, Site] = {"entra": entra, "arm": ArmSite(self.entra.home, self.authority)}
+        arm = ArmSite(self.entra.home, self.authority, self.demands)
+        sites: dict[str, Site] = {"entra": entra, "arm": arm}
         for name, vault in self.vaults.items():
             sites[name] = VaultSite(vault, self._guard, self.throttle)
         return sites

@@ -108,24 +108,25 @@ class Scopes(NamedTuple):
         return " ".join(dict.fromkeys(texts))
 
 
-def parse(text: str) -> Scopes:
+def parse(text: str, *, strict: bool = False) -> Scopes:
     """The scopes of a space-separated list; 70011, 500011 or 650053 when it is none."""
     if not _SCOPE_LIST.fullmatch(text):
         raise TokenError(70011, "The input parameter 'scope' has characters that no scope has.")
     words = list(dict.fromkeys(text.split()))
     openid = frozenset(word.lower() for word in words if word.lower() in OPENID_SCOPES)
-    resources = tuple(_scope(word) for word in words if word.lower() not in OPENID_SCOPES)
+    resources = tuple(_scope(word, strict=strict) for word in words if word.lower() not in OPENID_SCOPES)
     if len(resources) > 1 and any(scope.name == DEFAULT for scope in resources):
         raise TokenError(70011, "The scope .default cannot be combined with other scopes of resources.")
     return Scopes(resources, openid)
 
 
-def of_resource(resource: str) -> Scopes:
+def of_resource(resource: str, *, strict: bool = False) -> Scopes:
     """What the v1 parameter `resource` asks for: all that is registered, with a refresh token and an id token."""
-    return Scopes((Scope(audience_of(resource), DEFAULT, f"{resource}/{DEFAULT}"),), frozenset(OPENID_SCOPES))
+    audience = audience_of(resource, strict=strict)
+    return Scopes((Scope(audience, DEFAULT, f"{resource}/{DEFAULT}"),), frozenset(OPENID_SCOPES))
 
 
-def for_application(text: str) -> str:
+def for_application(text: str, *, strict: bool = False) -> str:
     """The audience of a client credentials request: exactly one resource with `/.default`."""
     scopes = [scope for scope in text.split() if scope not in OPENID_SCOPES]
     if len(scopes) != 1:
@@ -133,15 +134,19 @@ def for_application(text: str) -> str:
     resource, separator, _ = scopes[0].rpartition(f"/{DEFAULT}")
     if not separator or not scopes[0].endswith(f"/{DEFAULT}"):
         raise TokenError(1002012)
-    return audience_of(resource)
+    return audience_of(resource, strict=strict)
 
 
-def audience_of(resource: str) -> str:
-    """The audience for a resource: Azure's, without the trailing slash, or a vault suffix on localhost."""
+def audience_of(resource: str, *, strict: bool = False) -> str:
+    """The audience for a resource: Azure's, without the trailing slash, or a vault suffix on localhost.
+
+    The slash is overlooked unless `strict`; 500011 for what is no resource.
+    """
     audience = resource.rstrip("/").lower()
     if audience == CLASSIC_ARM_AUDIENCE:
         return f"{audience}/"
-    if audience not in _AUDIENCES and not _LOCAL_RESOURCE.fullmatch(audience):
+    known = audience in _AUDIENCES or _LOCAL_RESOURCE.fullmatch(audience)
+    if not known or (strict and resource.endswith("/")):
         raise TokenError(500011, f"The resource principal named {resource[:100]} was not found in the tenant.")
     return audience
 
@@ -153,12 +158,12 @@ def canonical(audience: str) -> str:
     return VAULT_AUDIENCE if _LOCAL_RESOURCE.fullmatch(audience) else audience
 
 
-def _scope(word: str) -> Scope:
+def _scope(word: str, *, strict: bool) -> Scope:
     if "://" in word:
         prefix, _, name = word.rpartition("/")
     else:
         prefix, name = GRAPH_AUDIENCE, word
-    audience = audience_of(prefix)
+    audience = audience_of(prefix, strict=strict)
     names = {known.lower(): known for resource, known in CATALOGUE if resource == canonical(audience)}
     if name.lower() == DEFAULT:
         return Scope(audience, DEFAULT, word)

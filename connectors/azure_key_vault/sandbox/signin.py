@@ -1,4 +1,4 @@
-"""Signing in and consenting, page by page, whatever it is for: who, then what, then yes or no.
+"""Signing in and consenting, page by page, whatever it is for: who, a second proof if need be, then yes or no.
 
 An interaction lasts from the first page to the last. What it is for (a purpose) says where it ends.
 """
@@ -15,24 +15,28 @@ from connectors.azure_key_vault.sandbox import pages
 from connectors.azure_key_vault.sandbox.aadsts import TokenError
 from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.authority import Authority
+from connectors.azure_key_vault.sandbox.claims_request import NOTHING, ClaimsRequest
 from connectors.azure_key_vault.sandbox.consents import EVERYBODY
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import Answer, Request
+from connectors.azure_key_vault.sandbox.grants import Grant, Grants
 from connectors.azure_key_vault.sandbox.scopes import Delegated, Permission, Scopes
 from connectors.azure_key_vault.sandbox.users import User
 
 INTERACTION_SECONDS = 3600
 COOKIE = b"sandbox_entra"
-ACCOUNT_PATH, CONSENT_PATH = "/common/login", "/common/consent"
+ACCOUNT_PATH, PROOF_PATH, CONSENT_PATH = "/common/login", "/common/proof", "/common/consent"
+ANOTHER_ACCOUNT = "another"
 
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """A browser's session: who is signed in, and since which grant number."""
+    """A browser's session: who is signed in, since which grant number, and who has given a second proof."""
 
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     signed_in: dict[str, int] = field(default_factory=dict)
+    proven: set[str] = field(default_factory=set)
 
 
 class Purpose(Protocol):
@@ -60,6 +64,7 @@ class Interaction:
     begun: float
     prompt: str = ""
     hint: str = ""
+    claims: ClaimsRequest = NOTHING
     user: User | None = None
     flow: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -82,6 +87,16 @@ class Interaction:
         """All permissions that are asked for."""
         return self.scopes.permissions(self.application.permissions)
 
+    @property
+    def lacks_proof(self) -> bool:
+        """Whether the user still has to give a second proof."""
+        return (self.claims.needs_proof or self.who.second_factor) and self.who.object_id not in self.session.proven
+
+    def begin(self, grants: Grants) -> Grant:
+        """What the user has allowed the app."""
+        proven = self.who.object_id in self.session.proven
+        return grants.begin(self.where, self.application, self.who, self.scopes, proven=proven)
+
 
 class SignIn:
     """Leads people through the pages; remembers sessions by cookie."""
@@ -101,28 +116,42 @@ class SignIn:
         candidates = self._candidates(interaction)
         signed_in = [(one, user) for one, user in candidates if self._is_signed_in(interaction.session, user)]
         hinted = [(one, user) for one, user in candidates if interaction.hint and user.is_meant(interaction.hint)]
+        known = [one for one in signed_in if not interaction.hint or one in hinted]
         if interaction.prompt == "none":
-            return self._silently(interaction, [one for one in signed_in if not interaction.hint or one in hinted])
-        if interaction.prompt in ("login", "select_account"):
-            return self._ask_account(interaction, (interaction.prompt == "login" and hinted) or candidates)
-        if hinted or (len(signed_in) == 1 and not interaction.hint):
-            return self._signed_in(interaction, *(hinted or signed_in)[0])
-        return self._ask_account(interaction, candidates)
+            return self._silently(interaction, known)
+        if interaction.prompt == "select_account":
+            return self._ask_account(interaction, candidates)
+        if len(known) == 1 and interaction.prompt != "login":
+            return self._signed_in(interaction, *known[0])
+        return self._ask_account(interaction, hinted or candidates)
 
     def choose(self, form: Mapping[str, str]) -> Answer:
-        """An account was picked."""
+        """An account was picked, or none of those that were shown."""
         interaction = self._interaction(form)
-        picked = form.get("account", "")
-        found = [(one, user) for one, user in self._candidates(interaction) if user.is_meant(picked)]
+        picked, candidates = form.get("account", ""), self._candidates(interaction)
+        if picked == ANOTHER_ACCOUNT:
+            return self._ask_account(interaction, candidates)
+        found = [(one, user) for one, user in candidates if user.is_meant(picked)]
         if not found:
             raise TokenError(50020)
-        return self._signed_in(interaction, *found[0])
+        directory, user = found[0]
+        if interaction.prompt == "login":
+            interaction.session.signed_in.pop(user.object_id, None)
+        return self._signed_in(interaction, directory, user)
+
+    def prove(self, form: Mapping[str, str]) -> Answer:
+        """The second proof was given."""
+        interaction = self._interaction(form)
+        interaction.session.proven.add(interaction.who.object_id)
+        return self._ask_consent(interaction)
 
     def decide(self, form: Mapping[str, str]) -> Answer:
         """Accept, cancel, or back from the page that sends people to an administrator."""
         interaction = self._interaction(form)
         decision = form.get("decision")
         everybody = interaction.purpose.for_everybody or form.get("organization") == "yes"
+        if interaction.lacks_proof:
+            raise TokenError(50076)
         if decision == "accept":
             if self._needs_administrator(interaction, everybody=everybody):
                 return self._end_refused(interaction, TokenError(90094))
@@ -142,6 +171,7 @@ class SignIn:
             for user in directory.users.values():
                 if not hint or user.is_meant(hint):
                     session.signed_in.pop(user.object_id, None)
+                    session.proven.discard(user.object_id)
 
     def _candidates(self, interaction: Interaction) -> list[tuple[Directory, User]]:
         return self._authority.accounts(interaction.directory)
@@ -152,6 +182,8 @@ class SignIn:
         if len(signed_in) > 1:
             raise TokenError(16000)
         interaction.directory, interaction.user = signed_in[0]
+        if interaction.lacks_proof:
+            raise TokenError(50076, claims=interaction.claims.step_up)
         if self._missing(interaction):
             raise TokenError(65001, error="consent_required")
         return self._end_accepted(interaction)
@@ -159,10 +191,11 @@ class SignIn:
     def _ask_account(self, interaction: Interaction, candidates: list[tuple[Directory, User]]) -> Answer:
         self._keep(interaction)
         users = [user for _, user in candidates]
-        return pages.accounts(ACCOUNT_PATH, interaction.flow, interaction.application.name, users)
+        another = ANOTHER_ACCOUNT if len(users) < len(self._candidates(interaction)) else ""
+        return pages.accounts(ACCOUNT_PATH, interaction.flow, interaction.application.name, users, another=another)
 
     def _signed_in(self, interaction: Interaction, directory: Directory, user: User) -> Answer:
-        """The user is known: a cookie for next time, and on to consent."""
+        """The user is known: a cookie for next time, and on to the second proof or to consent."""
         if not user.enabled:
             raise TokenError(50057)
         application = interaction.application
@@ -173,10 +206,16 @@ class SignIn:
         interaction.directory, interaction.user = directory, user
         session = interaction.session
         self._sessions[session.key] = session
+        if not self._is_signed_in(session, user):
+            session.proven.discard(user.object_id)
         session.signed_in[user.object_id] = user.revoked_at
-        answer = self._ask_consent(interaction)
+        answer = self._ask_proof(interaction) if interaction.lacks_proof else self._ask_consent(interaction)
         line = b"Set-Cookie: %b=%b; Path=/; Secure; HttpOnly; SameSite=None\r\n" % (COOKIE, session.key.encode())
         return answer._replace(headers=answer.headers + line)
+
+    def _ask_proof(self, interaction: Interaction) -> Answer:
+        self._keep(interaction)
+        return pages.proof(PROOF_PATH, interaction.flow, interaction.application.name, interaction.who)
 
     def _ask_consent(self, interaction: Interaction) -> Answer:
         purpose, user = interaction.purpose, interaction.who

@@ -15,9 +15,10 @@ from connectors.azure_key_vault.sandbox import user_tokens
 from connectors.azure_key_vault.sandbox.aadsts import TokenError
 from connectors.azure_key_vault.sandbox.authentication import NO_PROOF, Client, authenticate
 from connectors.azure_key_vault.sandbox.authority import PERSONAL_TENANT, Authority
+from connectors.azure_key_vault.sandbox.claims_request import ClaimsRequest
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import Request, base_of
-from connectors.azure_key_vault.sandbox.forms import fields_of, is_continuous, required
+from connectors.azure_key_vault.sandbox.forms import claims_of, fields_of, required
 from connectors.azure_key_vault.sandbox.grants import Code, Grant
 from connectors.azure_key_vault.sandbox.scopes import Scopes
 
@@ -38,6 +39,7 @@ class Call(NamedTuple):
     client: Client
     directory: Directory | None
     base: str
+    claims: ClaimsRequest
     v2: bool
 
 
@@ -65,7 +67,7 @@ class TokenEndpoint:
             raise TokenError(901002)
         client = authenticate(self._authority, directory, request, form, tenant)
         self._authority.refusals.check("token", grant)
-        call = Call(form, client, directory, base_of(request.host).id, v2)
+        call = Call(form, client, directory, base_of(request.host).id, claims_of(form), v2)
         match grant:
             case "client_credentials":
                 return self._for_application(call)
@@ -79,11 +81,14 @@ class TokenEndpoint:
         call.client.require_proof()
         assert call.directory is not None
         form = call.form
-        audience = asked.for_application(required(form, "scope")) if call.v2 else _resource(form)
-        continuous = is_continuous(form)
+        strict = self._authority.policy.strict_resources
+        if call.v2:
+            audience = asked.for_application(required(form, "scope"), strict=strict)
+        else:
+            audience = asked.audience_of(required(form, "resource"), strict=strict)
         application, proof = call.client
-        token, lifetime, expires = call.directory.issue(application, audience, continuous=continuous, proof=proof)
-        answer: dict[str, Any] = {"token_type": "Bearer", **_times(lifetime, expires, continuous=continuous)}
+        token, lifetime, expires = call.directory.issue(application, audience, asked=call.claims, proof=proof)
+        answer: dict[str, Any] = {"token_type": "Bearer", **_times(lifetime, expires, call.claims)}
         if not call.v2:
             answer = _as_v1(answer, lifetime) | {"resource": form["resource"]}
         else:
@@ -143,13 +148,13 @@ class TokenEndpoint:
 
     def _scopes(self, call: Call, grant: Grant) -> Scopes:
         """What the token is to be for: one resource, and only what has been consented to (65001)."""
-        form = call.form
+        form, strict = call.form, self._authority.policy.strict_resources
         if call.v2 and form.get("scope"):
-            scopes = asked.parse(form["scope"])
+            scopes = asked.parse(form["scope"], strict=strict)
             if not scopes.resources and len(grant.scopes.audiences) == 1:
                 scopes = scopes._replace(resources=grant.scopes.resources)
         elif not call.v2 and form.get("resource"):
-            scopes = asked.of_resource(form["resource"])._replace(openid=grant.scopes.openid)
+            scopes = asked.of_resource(form["resource"], strict=strict)._replace(openid=grant.scopes.openid)
         else:
             scopes = grant.scopes
         scopes.only_resource()
@@ -166,15 +171,16 @@ class TokenEndpoint:
     def _for_person(
         self, call: Call, grant: Grant, scopes: Scopes, nonce: str | None, *, renewable: bool
     ) -> dict[str, Any]:
+        if call.claims.needs_proof and not grant.proven:
+            raise TokenError(50076, claims=call.claims.step_up)
         registered = grant.application.permissions
         names = scopes.granted_names(registered)
         audience = scopes.audiences[0] if scopes.resources else asked.GRAPH_AUDIENCE
-        continuous = is_continuous(call.form)
         token, lifetime, expires = user_tokens.access_token(
-            grant, audience, names, proof=call.client.proof, continuous=continuous
+            grant, audience, names, proof=call.client.proof, asked=call.claims
         )
         answer: dict[str, Any] = {"token_type": "Bearer", "scope": scopes.echo(registered)}
-        answer |= _times(lifetime, expires, continuous=continuous)
+        answer |= _times(lifetime, expires, call.claims)
         if call.v2:
             del answer["expires_on"]
         else:
@@ -192,19 +198,15 @@ class TokenEndpoint:
         return answer
 
 
-def _times(lifetime: int, expires: int, *, continuous: bool) -> dict[str, Any]:
+def _times(lifetime: int, expires: int, claims: ClaimsRequest) -> dict[str, Any]:
     times = {"expires_in": lifetime, "ext_expires_in": lifetime, "expires_on": expires}
-    return times | {"refresh_in": lifetime // 2} if continuous else times
+    return times | {"refresh_in": lifetime // 2} if claims.continuous else times
 
 
 def _as_v1(answer: dict[str, Any], lifetime: int) -> dict[str, Any]:
     """The same with strings for numbers, and with `not_before`."""
     times = {"not_before": answer["expires_on"] - lifetime - 300}
     return {name: str(value) for name, value in (answer | times).items()}
-
-
-def _resource(form: Mapping[str, str]) -> str:
-    return asked.audience_of(required(form, "resource"))
 
 
 def _check_verifier(code: Code, verifier: str) -> None:

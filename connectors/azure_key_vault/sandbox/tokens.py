@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
+from connectors.azure_key_vault.sandbox.claims_request import newer_than
 from connectors.azure_key_vault.sandbox.clock import Clock
 from connectors.azure_key_vault.sandbox.errors import TokenRefused
 from connectors.azure_key_vault.sandbox.exchange import compact
 
 EARLY_TOLERANCE_SECONDS = 300
+BACKDATED_SECONDS = 300
 REMEMBERED_TOKENS = 1024
 
 Claims = dict[str, Any]
@@ -83,10 +85,11 @@ class Tokens:
         self._verified: dict[str, Claims] = {}
         self._revoked_subjects: dict[str, int] = {}
 
-    def issue(self, claims: Claims, lifetime_seconds: int) -> tuple[str, int]:
-        """The token and the moment it expires."""
+    def issue(self, claims: Claims, lifetime_seconds: int, not_before: int = 0) -> tuple[str, int]:
+        """The token and the moment it expires; it begins a little before now, or then if that is demanded."""
         now = int(self.clock.now())
-        times = {"iat": now - 300, "nbf": now - 300, "exp": now + lifetime_seconds}
+        begins = max(now - BACKDATED_SECONDS, min(not_before, now))
+        times = {"iat": begins, "nbf": begins, "exp": now + lifetime_seconds}
         revoked = self._revoked_subjects.get(claims.get("oid", ""), 0)
         identity = {"uti": f"{self._generation}.{revoked:x}.{secrets.token_urlsafe(9)}"}
         return self.key.sign(claims | times | identity), now + lifetime_seconds
@@ -102,10 +105,10 @@ class Tokens:
         if now + EARLY_TOLERANCE_SECONDS < claims["nbf"]:
             raise TokenRefused("early", "the token is not valid yet")
         if not claims["uti"].startswith(self._generation):
-            reason = "revoked-continuous" if "xms_cc" in claims else "revoked"
-            raise TokenRefused(reason, "the token has been revoked")
+            demanded = newer_than(now) if "xms_cc" in claims else ""
+            raise TokenRefused("revoked", "the token has been revoked", demanded=demanded)
         if "xms_cc" in claims and self._revoked_subjects and self._is_of_revoked_subject(claims):
-            raise TokenRefused("revoked-continuous", "the user's sessions have been revoked")
+            raise TokenRefused("revoked", "the user's sessions have been revoked", demanded=newer_than(now))
         return claims
 
     def revoke(self) -> None:

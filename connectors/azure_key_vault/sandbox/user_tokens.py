@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from connectors.azure_key_vault.sandbox.claims_request import CAPABILITY, ClaimsRequest
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import compact
 from connectors.azure_key_vault.sandbox.grants import Grant
@@ -17,7 +18,7 @@ PUBLIC_CLIENT = "0"
 
 
 def access_token(
-    grant: Grant, audience: str, names: list[str], *, proof: str, continuous: bool
+    grant: Grant, audience: str, names: list[str], *, proof: str, asked: ClaimsRequest
 ) -> tuple[str, int, int]:
     """A delegated access token in v1 format: its text, its lifetime in seconds, and when it expires."""
     directory, user = grant.directory, grant.user
@@ -26,7 +27,7 @@ def access_token(
         "iss": directory.issuer,
         "acct": 1 if user.guest else 0,
         "acr": "1",
-        "amr": ["pwd"],
+        "amr": ["pwd", "mfa"] if grant.proven else ["pwd"],
         "app_displayname": grant.application.name,
         "appid": grant.application.client_id,
         "appidacr": proof,
@@ -44,10 +45,12 @@ def access_token(
     claims |= _names_v1(directory, user)
     if user.administrator:
         claims["wids"] = [GLOBAL_ADMINISTRATOR]
-    if continuous:
-        claims["xms_cc"] = ["CP1"]
-    lifetime_seconds = directory.policy.lifetime_seconds(long=continuous)
-    token, expires = directory.tokens.issue(claims, lifetime_seconds)
+    if asked.continuous:
+        claims["xms_cc"] = [CAPABILITY]
+    if asked.contexts:
+        claims["acrs"] = list(asked.contexts)
+    lifetime_seconds = directory.policy.lifetime_seconds(long=asked.continuous)
+    token, expires = directory.tokens.issue(claims, lifetime_seconds, asked.not_before)
     return token, lifetime_seconds, expires
 
 

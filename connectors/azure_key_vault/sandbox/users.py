@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class User:
-    """A user object of one tenant. `revoked_at` is the number of the last grant that is no good any more."""
+    """A user object of one tenant. `revoked_at` is the number of the last grant that is no good any more.
+
+    With `second_factor` nothing is given to this user's apps before a second proof.
+    """
 
     name: str
     object_id: str
@@ -24,6 +27,7 @@ class User:
     guest: bool = False
     enabled: bool = True
     revoked_at: int = 0
+    second_factor: bool = False
 
     @property
     def display_name(self) -> str:

@@ -91,7 +91,7 @@ class VaultSite:
         headers = RBAC_HEADERS if self.vault.rbac else HEADERS
         try:
             base = base_of(request.host)
-            claims = self._guard.admit(request, base)
+            claims = self._guard.admit(request, base, self.label)
             if isinstance(claims, Answer):
                 self.calls["challenge"] += 1
                 return Answer(401, claims.body, HEADERS + claims.headers)

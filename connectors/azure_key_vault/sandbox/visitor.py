@@ -160,6 +160,8 @@ class _Form(HTMLParser):
     def answer(self, user: str, decision: str, *, organization: bool) -> dict[str, str]:
         """The button that is pressed, and what goes with it."""
         if self.accounts:
+            if user not in self.accounts and ("account", "another") in self.buttons:
+                return {"account": "another"}
             if user not in self.accounts:
                 raise Stopped(HTTPStatus.OK, f"no account {user!r}; there are {', '.join(self.accounts)}")
             return {"account": self.accounts[user]}

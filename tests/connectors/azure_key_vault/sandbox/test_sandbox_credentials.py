@@ -137,6 +137,16 @@ def test_the_type_of_an_assertion_is_required(ask, assertion):
     assert refusal(ask(assertion(), client_assertion_type="saml")) == (400, "invalid_request", 90023)
 
 
+@pytest.mark.parametrize("alg", ["RS256", "PS256"])
+def test_a_certificate_proves_an_app_to_the_first_generation(client, sandbox, ask, assertion, alg):
+    made_out = assertion(alg, aud=f"{sandbox.authority}/{sandbox.tenant}/oauth2/token")
+    answer = ask(made_out, path="/oauth2/token", scope=None, resource="https://vault.azure.net").json
+    assert (answer["resource"], answer["expires_in"]) == ("https://vault.azure.net", "3599")
+    assert claims_of(answer["access_token"])["appidacr"] == "2"
+    refused = ask(assertion(exp=1), path="/oauth2/token", scope=None, resource="https://vault.azure.net")
+    assert refusal(refused) == (401, "invalid_client", 700024)
+
+
 def test_an_expired_certificate_is_told_from_an_unknown_one(sandbox, ask, assertion, made):
     sandbox.clock.advance(366 * 86_400)
     reply = ask(assertion())

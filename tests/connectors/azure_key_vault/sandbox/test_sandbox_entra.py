@@ -51,6 +51,61 @@ def test_a_v1_token_has_strings_and_echoes_the_resource(client):
     assert claims_of(reply.json["access_token"])["aud"] == "https://vault.azure.net"
 
 
+V1 = {"path": "/oauth2/token", "scope": None}
+V1_MEMBERS = ["token_type", "expires_in", "ext_expires_in", "expires_on", "not_before", "resource", "access_token"]
+
+
+def test_a_v1_token_has_just_these_members_and_the_lifetime_of_any_other(client, sandbox):
+    answer = client.ask_token(**V1, resource="https://vault.azure.net").json
+    assert list(answer) == V1_MEMBERS
+    claims = claims_of(answer["access_token"])
+    assert (int(answer["expires_on"]), int(answer["not_before"])) == (claims["exp"], claims["nbf"])
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", "3599")
+    assert client.vault("GET", "/secrets", headers={"Authorization": f"Bearer {answer['access_token']}"}).status == 200
+
+
+def test_a_v1_token_for_arm_opens_arm(client, sandbox):
+    token = client.ask_token(**V1, resource="https://management.azure.com/").json["access_token"]
+    url = f"{sandbox.arm}/subscriptions?api-version=2022-12-01"
+    assert client.send("GET", url, headers={"Authorization": f"Bearer {token}"}).status == 200
+
+
+def test_a_v1_client_may_take_claims_challenges_too(client):
+    declared = '{"access_token": {"xms_cc": {"values": ["CP1"]}}}'
+    answer = client.ask_token(**V1, resource="https://vault.azure.net", claims=declared).json
+    assert (answer["expires_in"], answer["refresh_in"]) == ("86399", "43199")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"resource": None}, (400, "invalid_request", 900144)),
+        ({"resource": "https://nobody.example"}, (400, "invalid_resource", 500011)),
+        ({"client_secret": "wrong"}, (401, "invalid_client", 7000215)),
+        ({"client_secret": None}, (401, "invalid_client", 7000218)),
+        ({"client_id": "99999999-0000-0000-0000-000000000000"}, (400, "unauthorized_client", 700016)),
+        ({"tenant": "common"}, (400, "invalid_request", 9001023)),
+        ({"tenant": "nobody.example"}, (400, "invalid_request", 90002)),
+        ({"grant_type": "password"}, (400, "unsupported_grant_type", 70003)),
+        ({"grant_type": "refresh_token", "refresh_token": "x"}, (400, "invalid_grant", 70000)),
+        ({"grant_type": "authorization_code", "code": "x"}, (400, "invalid_grant", 70000)),
+        ({"claims": "{"}, (400, "invalid_request", 90013)),
+    ],
+)
+def test_the_first_generation_refuses_as_the_second_does(client, changed, expected):
+    reply = client.ask_token(**(V1 | {"resource": "https://vault.azure.net"} | changed))
+    assert refusal(reply) == expected
+    assert reply.json["error_description"].startswith(f"AADSTS{expected[2]}: ")
+
+
+def test_the_slash_too_many_can_be_refused(client, sandbox):
+    assert client.control("POST", "settings", {"strict_resources": True}).status == 200
+    assert refusal(client.ask_token(**V1, resource="https://vault.azure.net/"))[1:] == ("invalid_resource", 500011)
+    assert refusal(client.ask_token(scope="https://vault.azure.net//.default"))[1:] == ("invalid_resource", 500011)
+    assert client.ask_token(**V1, resource="https://vault.azure.net").status == 200
+    assert client.ask_token(**V1, resource="https://management.core.windows.net/").status == 200
+
+
 def test_a_client_that_declares_claims_challenges_gets_a_long_token(client):
     declared = '{"access_token": {"xms_cc": {"values": ["CP1"]}}}'
     reply = client.ask_token(claims=declared)
@@ -58,7 +113,20 @@ def test_a_client_that_declares_claims_challenges_gets_a_long_token(client):
     assert claims_of(reply.json["access_token"])["xms_cc"] == ["CP1"]
 
 
-@pytest.mark.parametrize("sent", ["CP1", "[]", "[1", '{"access_token": 3}'])
+@pytest.mark.parametrize("value", ['"soon"', "{}", "1.5", "[" * 5000])
+def test_the_value_of_a_demanded_moment_is_a_number(client, value):
+    claims = f'{{"access_token": {{"nbf": {{"essential": true, "value": {value}}}}}}}'
+    assert refusal(client.ask_token(claims=claims)) == (400, "invalid_request", 90013)
+
+
+def test_claims_that_are_not_known_are_ignored(client):
+    claims = '{"access_token": {"oid": {"essential": true, "value": "me"}, "x": null}, "id_token": {"email": null}}'
+    reply = client.ask_token(claims=claims)
+    assert (reply.status, reply.json["expires_in"]) == (200, 3599)
+    assert claims_of(reply.json["access_token"])["oid"] != "me"
+
+
+@pytest.mark.parametrize("sent", ["CP1", "[]", "[1", '{"access_token": 3}', '{"access_token": {"nbf": []}}'])
 def test_claims_that_are_no_claims_request_are_refused(client, sent):
     assert refusal(client.ask_token(claims=sent)) == (400, "invalid_request", 90013)
 
@@ -118,6 +186,8 @@ def test_a_disabled_application_is_refused(client, sandbox):
 def test_the_error_carries_the_clients_correlation_id(client):
     reply = client.ask_token(grant_type="password", headers={"client-request-id": "here-i-am"})
     assert reply.json["correlation_id"] == "here-i-am"
+    reply = client.ask_token("/oauth2/v2.0/token?client-request-id=in-the-query", grant_type="password")
+    assert reply.json["correlation_id"] == "in-the-query"
 
 
 def test_a_parameter_that_is_sent_twice_is_refused(client, sandbox):

@@ -180,6 +180,26 @@ def test_the_first_generation_answers_with_strings(client):
     assert client.refresh(answer["refresh_token"], **arm).json["resource"] == "https://management.azure.com"
 
 
+def test_the_first_generation_serves_a_code_and_its_refresh_token_alone(client):
+    url = client.authorize_url("/oauth2/authorize", scope=None, resource="https://vault.azure.net/")
+    answer = client.redeem(client.returned(url, "ben")["code"], path="/oauth2/token").json
+    claims = claims_of(answer["access_token"])
+    assert (claims["aud"], claims["upn"]) == ("https://vault.azure.net", "ben@sandbox.example.com")
+    assert (int(answer["expires_on"]), int(answer["not_before"])) == (claims["exp"], claims["nbf"])
+    newer = client.refresh(answer["refresh_token"], path="/oauth2/token", resource="https://vault.azure.net/").json
+    assert (newer["resource"], newer["token_type"]) == ("https://vault.azure.net/", "Bearer")
+    assert all(isinstance(value, str) for value in newer.values())
+    assert newer["refresh_token"] != answer["refresh_token"]
+    assert read(client, newer["access_token"]).status == 200
+
+
+def test_the_first_generation_refuses_a_code_as_the_second_does(client):
+    url = client.authorize_url("/oauth2/authorize", scope=None, resource="https://vault.azure.net")
+    code = client.returned(url)["code"]
+    assert client.redeem(code, path="/oauth2/token").status == 200
+    assert refusal(client.redeem(code, path="/oauth2/token")) == (400, "invalid_grant", 54005)
+
+
 # --- refresh tokens ---------------------------------------------------------------------------------
 
 

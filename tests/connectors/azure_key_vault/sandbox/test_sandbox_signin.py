@@ -34,6 +34,14 @@ def visitor(sandbox):
     return Visitor(sandbox.ca_file)
 
 
+def page_after_picking(client, url, user):
+    """What somebody sees who has picked an account."""
+    page = client.send("GET", url).body.decode()
+    flow = page.partition('name="flow" value="')[2].partition('"')[0]
+    body = urllib.parse.urlencode({"flow": flow, "account": user}).encode()
+    return client.send("POST", f"{client.sandbox.authority}/common/login", body).body.decode()
+
+
 def test_the_app_gets_a_code_its_state_and_who_signed_in(client, sandbox):
     returned = client.returned(client.authorize_url(client_info="1"))
     assert returned.keys() == {"code", "state", "session_state", "client_info"}
@@ -66,7 +74,7 @@ def test_consent_is_remembered_and_asked_in_steps(client, sandbox):
     assert "code" in client.returned(client.authorize_url(), "ben")
     assert "code" in client.returned(client.authorize_url(), "ben", "cancel")
     both = client.authorize_url(scope=f"{VAULT} {ARM} openid profile offline_access")
-    page = client.send("GET", both + "&login_hint=ben").body.decode()
+    page = page_after_picking(client, both, "ben")
     assert "Resource Manager" in page
     assert "Key Vault" not in page
     assert client.returned(both, "ben", "cancel")["error"] == "access_denied"
@@ -85,7 +93,7 @@ def test_an_administrator_can_consent_for_everybody(client, sandbox):
 
 
 def test_an_ordinary_user_cannot_consent_for_everybody(client, sandbox):
-    page = client.send("GET", client.authorize_url(login_hint="ben")).body.decode()
+    page = page_after_picking(client, client.authorize_url(), "ben")
     assert "on behalf of your organization" not in page
 
 
@@ -97,7 +105,7 @@ def test_what_needs_an_administrator_leads_back_with_90094(client, sandbox, rese
     if reserved == "switch":
         assert client.control("POST", "settings", {"user_consent": False}).status == 200
     url = client.authorize_url(scope=scope)
-    assert b"Need admin approval" in client.send("GET", url + "&login_hint=ben").body
+    assert "Need admin approval" in page_after_picking(client, url, "ben")
     returned = client.returned(url, "ben")
     assert (returned["error"], number(returned)) == ("access_denied", 90094)
     assert "code" in client.returned(url, "ada")
@@ -138,10 +146,38 @@ def test_these_prompts_show_the_accounts_in_spite_of_a_session(client, visitor, 
         visitor.consent(client.authorize_url(prompt=prompt), "nobody")
 
 
+@pytest.mark.parametrize("prompt", [None, "login"])
 @pytest.mark.parametrize("hint", ["ben", "BEN@sandbox.example.com"])
-def test_a_login_hint_skips_the_accounts(client, hint):
-    code = client.returned(client.authorize_url(login_hint=hint), "nobody")["code"]
+def test_a_login_hint_fills_the_sign_in_page(client, hint, prompt):
+    url = client.authorize_url(login_hint=hint, prompt=prompt)
+    page = client.send("GET", url).body.decode()
+    assert "ben@sandbox" in page
+    assert "ada@sandbox" not in page
+    code = client.returned(url, "ben")["code"]
     assert claims_of(client.redeem(code).json["access_token"])["given_name"] == "Ben"
+
+
+def test_whoever_was_not_meant_uses_another_account(client):
+    code = client.returned(client.authorize_url(login_hint="ben"), "ada")["code"]
+    assert claims_of(client.redeem(code).json["access_token"])["given_name"] == "Ada"
+
+
+def test_a_login_hint_picks_among_those_who_are_signed_in(client, visitor):
+    for name in ("ada", "ben"):
+        visitor.consent(client.authorize_url(prompt="login"), name)
+    code = query_of(visitor.consent(client.authorize_url(login_hint="ben"), "nobody"))["code"]
+    assert claims_of(client.redeem(code).json["access_token"])["given_name"] == "Ben"
+
+
+def test_select_account_offers_everybody_in_spite_of_a_hint(client):
+    page = client.send("GET", client.authorize_url(login_hint="ben", prompt="select_account")).body
+    assert b"ada@sandbox" in page
+
+
+def test_prompt_none_for_somebody_else_is_login_required(client, visitor):
+    visitor.consent(client.authorize_url(), "ada")
+    returned = query_of(visitor.consent(client.authorize_url(prompt="none", login_hint="ben")))
+    assert (returned["error"], number(returned)) == ("login_required", 50058)
 
 
 def test_a_hint_that_nobody_answers_to_shows_the_accounts(client):
@@ -202,6 +238,26 @@ def test_what_cannot_be_trusted_ends_on_a_page(client, changed, expected):
     assert f"AADSTS{expected}: " in page.body.decode()
 
 
+def test_a_disabled_app_ends_on_a_page(client, sandbox):
+    sandbox.application.enabled = False
+    page = client.send("GET", client.authorize_url())
+    assert (page.status, page.headers["Location"]) == (400, None)
+    assert b"AADSTS7000112: " in page.body
+
+
+def test_the_page_of_an_error_says_how_to_find_it_again(client):
+    url = client.authorize_url(redirect_uri="https://evil.example/", **{"client-request-id": "<i>here-i-am"})
+    page = client.send("GET", url).body.decode()
+    assert "Correlation Id: &lt;i&gt;here-i-am" in page
+    assert "Request Id: " in page
+    assert "Timestamp: " in page
+
+
+def test_an_error_on_its_way_to_the_app_carries_the_correlation_id(client):
+    returned = client.returned(client.authorize_url(scope=None, **{"client-request-id": "here-i-am"}))
+    assert "Correlation ID: here-i-am " in returned["error_description"]
+
+
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 def test_a_field_that_decides_about_trust_comes_once(client, name):
     assert client.send("GET", client.authorize_url() + f"&{name}=x").status == 400
@@ -222,6 +278,7 @@ def test_a_field_that_decides_about_trust_comes_once(client, name):
         ({"scope": "https://vault.azure.net/nonsense"}, "invalid_client", 650053),
         ({"resource": "https://vault.azure.net"}, "invalid_request", 901002),
         ({"claims": "{"}, "invalid_request", 90013),
+        ({"claims": '{"access_token": {"acrs": 3}}'}, "invalid_request", 90013),
         ({"code_challenge": "short"}, "invalid_request", 50147),
         ({"code_challenge": "x" * 44, "code_challenge_method": "S256"}, "invalid_request", 50147),
         ({"code_challenge": "x" * 43, "code_challenge_method": "S512"}, "invalid_request", 50147),
@@ -293,7 +350,7 @@ def test_a_planted_refusal_strikes_as_often_as_it_was_told(client, sandbox):
     assert "code" in client.returned(client.authorize_url())
 
 
-@pytest.mark.parametrize("path", ["login", "consent"])
+@pytest.mark.parametrize("path", ["login", "proof", "consent"])
 @pytest.mark.parametrize("body", [b"", b"flow=unknown&account=ada", b"flow=a&flow=b"])
 def test_pages_without_a_sign_in_behind_them_say_so(client, sandbox, path, body):
     assert client.send("POST", f"{sandbox.authority}/common/{path}", body).status == 400
@@ -331,8 +388,57 @@ def test_the_first_generation_consents_to_all_that_is_registered(client, sandbox
 def test_a_refused_admin_consent_says_why(client, sandbox, user, decision, expected):
     returned = client.returned(admin_url(client, sandbox), user, decision)
     assert (returned["admin_consent"], returned["error"], number(returned)) == ("True", "access_denied", expected)
+    assert (returned["tenant"], returned["state"]) == (sandbox.tenant, "s")
     returned = client.returned(admin_url(client, sandbox, ""), user, decision)
-    assert (returned["error"], number(returned)) == ("permission_denied", expected)
+    assert (returned["error"], number(returned), returned["state"]) == ("permission_denied", expected, "s")
+    assert "admin_consent" not in returned
+
+
+def test_the_page_of_an_admin_consent_names_the_organization(client, sandbox):
+    page = page_after_picking(client, admin_url(client, sandbox), "ada")
+    assert "all users in your organization" in page
+    assert "Resource Manager" in page
+    assert "Need admin approval" in page_after_picking(client, admin_url(client, sandbox), "ben")
+
+
+@pytest.mark.parametrize("version", ["/v2.0", ""])
+def test_admin_consent_by_organization_names_the_tenant_of_the_administrator(client, sandbox, version):
+    url = admin_url(client, sandbox, version).replace(sandbox.tenant, "organizations")
+    assert client.returned(url, "olga")["tenant"] == sandbox.other_tenant
+    assert client.returned(url, "ada")["tenant"] == sandbox.tenant
+
+
+def test_admin_consent_to_default_names_what_was_granted(client, sandbox):
+    returned = client.returned(admin_url(client, sandbox, scope="https://vault.azure.net/.default"))
+    assert returned["scope"] == f"{VAULT} https://vault.azure.net/.default"
+    assert "code" in client.returned(client.authorize_url(scope=VAULT), "ben", "cancel")
+
+
+def test_an_admin_consent_that_cannot_begin_says_so_in_its_own_way(client, sandbox):
+    returned = client.returned(admin_url(client, sandbox, scope="x y"))
+    assert (returned["admin_consent"], returned["error"], returned["tenant"]) == (
+        "True",
+        "invalid_client",
+        sandbox.tenant,
+    )
+    sandbox.application.permissions["https://vault.azure.net"] = ()
+    returned = client.returned(admin_url(client, sandbox, ""))
+    assert (returned["error"], number(returned)) == ("permission_denied", 650057)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"client_id": "99999999-0000-0000-0000-000000000000"}, 700016),
+        ({"redirect_uri": "https://evil.example/"}, 50011),
+        ({"client_id": ""}, 900144),
+    ],
+)
+@pytest.mark.parametrize("version", ["/v2.0", ""])
+def test_admin_consent_stays_on_a_page_for_whom_it_cannot_trust(client, sandbox, version, changed, expected):
+    page = client.send("GET", admin_url(client, sandbox, version, **changed))
+    assert (page.status, page.headers["Location"]) == (400, None)
+    assert f"AADSTS{expected}: " in page.body.decode()
 
 
 def test_admin_consent_checks_the_same_things(client, sandbox):
@@ -382,7 +488,11 @@ PATHS = [
         "v2.0/adminconsent",
         "oauth2/v2.0/logout",
         "login",
+        "proof",
         "consent",
+        "v2.0/.well-known/openid-configuration",
+        "adminconsent",
+        "oauth2/devicecode",
         "discovery/instance",
     )
 ] + ["/devicelogin"]
@@ -401,6 +511,7 @@ WORDS = st.sampled_from(
         "none",
         "S256",
         '{"access_token":null}',
+        '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}',
         "e30.e30.AAAA",
         "http://[",
         "1",
