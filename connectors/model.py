@@ -36,6 +36,7 @@ class Connection:
     scopes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = Limits()
+    owner: str = ""
 
 
 class Record:

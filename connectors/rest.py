@@ -16,6 +16,7 @@ from typing import Any, Final
 from connectors.errors import HostNotAllowed, Throttled
 from connectors.throttle import Budget
 from iclients.answers import Answer
+from iclients.challenges import claims_demanded
 from iclients.clock import Clock
 from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, Recovery, RemoteError
 from iclients.retrying import Retrying
@@ -92,8 +93,14 @@ class RestClient:
         token = self._session.token()
         answer = self._send(call, token.access_token.reveal())
         if answer.status == 401:
-            renewed = self._session.renew(token)
+            renewed = self._session.renew(token, claims_demanded(answer))
             answer = self._send(call, renewed.access_token.reveal())
+            if claims_demanded(answer):
+                raise NotAuthorized(
+                    f"{_origin(call.url)} demands more of the token than the provider gives, by a Conditional Access "
+                    "policy: authorize the connection again, or ask an administrator which policy it is.",
+                    code="claims_demanded",
+                )
         if answer.status == 429:
             self._budget.throttled(answer.retry_after_seconds)
             raise Throttled(f"{_origin(call.url)} asks for fewer calls (HTTP 429).", retry_after_seconds=0.0)

@@ -31,3 +31,4 @@ class ConnectionSchema(Described):
     scopes = fields.List(fields.String(validate=FILLED))
     settings = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
     limits = fields.Nested(LimitsSchema)
+    owner = fields.String(validate=FILLED)

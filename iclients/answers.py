@@ -71,7 +71,8 @@ class AnswerParser:
         self._is_beyond = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text  # RFC 9110 §5.3
 
     def on_headers_complete(self) -> None:
         self._status = self._parser.get_status_code()

@@ -1,7 +1,8 @@
 """Assertions: how a certificate or somebody else's word stands in for a client secret (RFC 7521 §4.2, RFC 7523 §2.2).
 
-Ours live for five minutes, carry a number of their own and are for one audience. The certificate is named by its
-thumbprint: `x5t#S256` with PS256 as Entra recommends, `x5t` (SHA-1) where RS256 is asked for, which old servers need.
+Ours are for one audience, have a number of their own that serves once, and end soon: most servers refuse more than a
+minute. A server knows the key either by a name (`kid`) or, as Entra does, by the thumbprint of its certificate:
+`x5t#S256` with PS256 as Entra recommends, `x5t` (SHA-1) where RS256 is asked for, which old servers need.
 """
 
 from __future__ import annotations
@@ -20,12 +21,30 @@ from iclients.secret import Secret
 
 TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME_SECONDS: Final = 300
+"""What Entra takes; a server that keeps to RFC 7523 gets `Traits.assertion_seconds`."""
+
 MAX_ASSERTION_BYTES: Final = 16_384
 
 
-def signed(certificate: Certificate, client_id: str, audience: str, now: float) -> Secret:
-    """An assertion that this client is who it says, for this audience."""
-    header = {"alg": certificate.algorithm, "typ": "JWT", **_named(certificate)}
+def signed(
+    certificate: Certificate,
+    client_id: str,
+    audience: str,
+    now: float,
+    *,
+    lifetime_seconds: int = LIFETIME_SECONDS,
+    key_id: str = "",
+    names_certificate: bool = True,
+) -> Secret:
+    """An assertion that this client is who it says, for this audience. Each may be sent once; the defaults are Entra's.
+
+    Without `key_id` and `names_certificate` the server must find the key by itself, among those of this client.
+    """
+    header = {"alg": certificate.algorithm, "typ": "JWT"}
+    if key_id:
+        header["kid"] = key_id
+    if names_certificate:
+        header |= _named(certificate)
     claims = {
         "iss": client_id,
         "sub": client_id,
@@ -33,7 +52,7 @@ def signed(certificate: Certificate, client_id: str, audience: str, now: float) 
         "jti": str(uuid.uuid4()),
         "iat": int(now),
         "nbf": int(now),
-        "exp": int(now) + LIFETIME_SECONDS,
+        "exp": int(now) + lifetime_seconds,
     }
     key = RSAKey.import_key(certificate.private_key.reveal())
     return Secret(jwt.encode(header, claims, key, algorithms=[certificate.algorithm]))

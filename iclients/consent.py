@@ -7,6 +7,7 @@ or one error, and the issuer where it is told. Sources: RFC 6749 §4.1, RFC 7636
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from iclients.endpoints import Endpoints
+from iclients.endpoints import Endpoints, is_issuer
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from iclients.provider import Provider, Refusal
@@ -22,6 +23,9 @@ from iclients.secret import Secret
 
 STATE_SECONDS: Final = 600.0
 """How long a person may take."""
+
+_AADSTS: Final = re.compile(r"AADSTS([0-9]{4,9})")
+"""Entra has no `error_codes` in callbacks: its number stands in the description."""
 
 Parameters = Mapping[str, Sequence[str]]
 """A query as `urllib.parse.parse_qs` gives it."""
@@ -42,11 +46,13 @@ class Pending:
     scopes: tuple[str, ...]
     ends_at: float
 
-    @property
-    def challenge(self) -> str:
-        """RFC 7636 §4.2, S256."""
-        digest = hashlib.sha256(self.verifier.reveal().encode("ascii")).digest()
-        return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    def challenge(self, method: str) -> dict[str, str]:
+        """What shows later that whoever brings the code is who asked for it (RFC 7636 §4.2, §4.3)."""
+        if method == "none":
+            return {}
+        verifier = self.verifier.reveal()
+        digest = urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).decode("ascii").rstrip("=")
+        return {"code_challenge": digest if method == "S256" else verifier, "code_challenge_method": method}
 
 
 def begin(redirect_uri: str, scopes: Sequence[str], now: float) -> Pending:
@@ -61,44 +67,98 @@ def begin(redirect_uri: str, scopes: Sequence[str], now: float) -> Pending:
     )
 
 
-def address(pending: Pending, iclient: IClient, provider: Provider, endpoints: Endpoints) -> str:
-    """Where the person goes."""
+def address(
+    pending: Pending,
+    iclient: IClient,
+    provider: Provider,
+    endpoints: Endpoints,
+    hints: Mapping[str, str] | None = None,
+) -> str:
+    """Where the person goes. `hints` are `prompt` and `login_hint` (OpenID Connect Core §3.1.2.1), where they are wanted.
+
+    Raises NotAuthorized where the provider has no such page.
+    """
     endpoint = endpoints.need("authorization_endpoint", iclient.name)
+    traits = provider.traits(iclient)
+    audience = {"audience": traits.audience} if traits.audience else {}
+    scope = {"scope": traits.scope_delimiter.join(pending.scopes)} if pending.scopes else {}
     parameters = {
         "response_type": "code",
         "client_id": iclient.client_id,
         "redirect_uri": pending.redirect_uri,
-        "scope": " ".join(pending.scopes),
+        **scope,
         "state": pending.state,
-        "code_challenge": pending.challenge,
-        "code_challenge_method": "S256",
+        **pending.challenge(traits.pkce),
         **({"nonce": pending.nonce} if "openid" in pending.scopes else {}),
-        **provider.authorization_parameters(iclient, pending.scopes),
+        **audience,
+        **traits.authorization_parameters,
+        **(hints or {}),
     }
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}"
 
 
 def code_from(
-    callback: Parameters, pending: Pending, iclient: IClient, provider: Provider, issuer: str, now: float
+    callback: Parameters, pending: Pending, iclient: IClient, provider: Provider, endpoints: Endpoints, now: float
 ) -> Secret:
     """The code that the callback brings. Raises WrongCallback, or NotAuthorized where the consent has failed."""
-    state = _one(callback, "state")
-    if state is None or not secrets.compare_digest(state.encode(), pending.state.encode()):
+    _check_waited_for(callback, pending, now)
+    _check_issuer(_one(callback, "iss"), endpoints)
+    code, error = _one(callback, "code"), _one(callback, "error")
+    if bool(code) == bool(error):  # state_from lets an administrator's callback pass
+        raise WrongCallback("This callback has neither one code nor one error: start again from the connection.")
+    if not code:
+        raise provider.explain(_refusal(callback), iclient)
+    return Secret(code)
+
+
+def state_from(callback: Parameters) -> str:
+    """The state of a callback that is well formed. Raises WrongCallback: then it is nobody's, and nothing is used up."""
+    state, code, error = (_one(callback, name) for name in ("state", "code", "error"))
+    if not state or not state.isascii():
+        raise WrongCallback("This address belongs to no consent that is waiting: start again from the connection.")
+    if bool(code) == bool(error) and "admin_consent" not in callback:
+        raise WrongCallback("This callback has neither one code nor one error: start again from the connection.")
+    return state
+
+
+def tenant_from(callback: Parameters, pending: Pending, iclient: IClient, provider: Provider, now: float) -> str:
+    """The tenant for which an administrator has consented. Raises as `code_from` does."""
+    _check_waited_for(callback, pending, now)
+    if _one(callback, "error"):
+        raise provider.explain(_refusal(callback), iclient)
+    tenant = _one(callback, "tenant")
+    if (_one(callback, "admin_consent") or "").lower() != "true" or not tenant:
+        raise WrongCallback("This callback is not that of an administrator's consent: start it again.")
+    return tenant[:100]
+
+
+def _check_waited_for(callback: Parameters, pending: Pending, now: float) -> None:
+    if not secrets.compare_digest(state_from(callback).encode(), pending.state.encode()):
         raise WrongCallback("This address belongs to no consent that is waiting: start again from the connection.")
     if now > pending.ends_at:
         raise NotAuthorized("The consent took longer than ten minutes: start it again.", code="consent_expired")
-    told_issuer = _one(callback, "iss")
-    if told_issuer is not None and issuer and told_issuer != issuer:
+
+
+def _check_issuer(told: str | None, endpoints: Endpoints) -> None:
+    """RFC 9207 §2.4: an answer of another server must not lead us to send it our code."""
+    is_missing = told is None and endpoints.sends_issuer
+    is_other = told is not None and endpoints.issuer and not is_issuer(told, endpoints.issuer)
+    if is_missing or is_other:
         raise NotAuthorized(
-            f"The answer came from another provider than {issuer}: nothing was sent to it; start again.", code="mix_up"
+            f"The answer came from another provider than {endpoints.issuer}: nothing was sent to it; start again.",
+            code="mix_up",
         )
-    error, code = _one(callback, "error"), _one(callback, "code")
-    if error and not code:
-        refusal = Refusal(400, error[:100], " ".join((_one(callback, "error_description") or "").split())[:300])
-        raise provider.explain(refusal, iclient)
-    if not code or error:
-        raise WrongCallback("This callback has neither one code nor one error: start again from the connection.")
-    return Secret(code)
+
+
+def _refusal(callback: Parameters) -> Refusal:
+    description = " ".join((_one(callback, "error_description") or "").split())[:300]
+    return Refusal(
+        status=400,
+        error=(_one(callback, "error") or "")[:100],
+        description=description,
+        suberror=(_one(callback, "error_subcode") or _one(callback, "suberror") or "")[:100],
+        codes=tuple(int(number) for number in _AADSTS.findall(description)),
+    )
 
 
 def _one(callback: Parameters, name: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from iclients.secret import Secret
@@ -10,9 +11,10 @@ from iclients.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A shared text (RFC 6749 §2.3.1)."""
+    """A shared text (RFC 6749 §2.3.1). Only who made it knows when it ends, so `expires` is typed."""
 
     value: Secret
+    expires: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
@@ -12,6 +13,8 @@ from iclients.errors import MalformedAnswer, NotAuthorized, Recovery
 from iclients.transport import Transport
 
 DISCOVERY_DEADLINE_SECONDS: Final = 15.0
+TENANT_HOLE: Final = "{tenantid}"
+_GUID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Endpoints:
     device_authorization_endpoint: str = ""
     revocation_endpoint: str = ""
     jwks_uri: str = ""
+    sends_issuer: bool = False
+    """Whether every callback names the issuer (RFC 9207 §3), so that one without it is not the server's."""
 
     def need(self, name: str, iclient: str) -> str:
         """The address of this name. Raises NotAuthorized, saying what is missing."""
@@ -36,7 +41,7 @@ class Endpoints:
         return address
 
 
-NAMES: Final = tuple(field.name for field in fields(Endpoints))
+NAMES: Final = tuple(field.name for field in fields(Endpoints) if field.name != "sends_issuer")
 
 Fetch = Callable[[str], Any]
 
@@ -66,7 +71,16 @@ def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch) -> Endpoints
             f"The discovery document of {issuer} is for another issuer: check the issuer.", recovery=Recovery.ABORT
         )
     found = {name: document[name] for name in NAMES if _is_https(document.get(name))}
-    return replace(Endpoints(**{**found, **typed}), issuer=str(document["issuer"]))
+    sends_issuer = document.get("authorization_response_iss_parameter_supported") is True
+    return replace(Endpoints(**{**found, **typed}), issuer=str(document["issuer"]), sends_issuer=sends_issuer)
+
+
+def is_issuer(told: object, issuer: str) -> bool:
+    """Whether this is the issuer; one with the hole `{tenantid}` fits every tenant of that server."""
+    before, hole, after = issuer.partition(TENANT_HOLE)
+    if not hole:
+        return told == issuer
+    return isinstance(told, str) and re.fullmatch(f"{re.escape(before)}{_GUID}{re.escape(after)}", told) is not None
 
 
 def _is_https(address: Any) -> bool:

@@ -86,6 +86,8 @@ class NotAuthorized(RemoteError):
 
     code = "not_authorized"
     recovery = Recovery.REAUTHORIZE
+    claims = ""
+    """What the provider wants to be asked with, where it says so: the text of a JSON object."""
 
 
 class CredentialRefused(NotAuthorized):

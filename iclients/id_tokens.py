@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from iclients.endpoints import Fetch
+from iclients.endpoints import Fetch, is_issuer
 from iclients.errors import NotAuthorized
 from iclients.secret import Secret
 
@@ -23,7 +23,7 @@ def account_of(
     """Who consented, as people name them. Raises NotAuthorized where the id token is not what it should be."""
     claims = _verified(id_token, jwks_uri, fetch)
     expected = {
-        "issuer": claims.get("iss") == issuer,
+        "issuer": is_issuer(claims.get("iss"), issuer),
         "audience": _is_for(claims, client_id),
         "nonce": nonce is None or claims.get("nonce") == nonce,
         "expiry": isinstance(claims.get("exp"), int | float) and claims["exp"] + LEEWAY_SECONDS > now,

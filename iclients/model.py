@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from iclients.credentials import Credential
@@ -12,7 +12,11 @@ from iclients.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class IClient:
-    """One OAuth 2.0 app registration; any number of connections share it."""
+    """One OAuth 2.0 app registration; any number of connections share it.
+
+    Two slots hold credentials: when the current one is refused, the next one is tried and takes its place. A global
+    iClient serves connections that name none.
+    """
 
     name: str
     provider: str
@@ -20,8 +24,13 @@ class IClient:
     cloud: str = "public"
     tenant: str | None = None
     credential: Credential | None = None
+    next_credential: Credential | None = None
     scopes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    owner: str = ""
+    is_global: bool = False
+    warn_days: tuple[int, ...] = (30, 7, 1)
+    """How many days before a credential ends its owner is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class Token:
     expires_at: float
     replace_at: float
     scopes: tuple[str, ...] = ()
+    """What was granted, which may be less than what was asked for."""
+    asked: tuple[str, ...] = ()
     refresh_token: Secret | None = None
     id_token: Secret | None = None
 
@@ -63,5 +74,17 @@ class Consent:
     account: str
     scopes: tuple[str, ...]
     consented_at: float
-    token: Token | None = None
-    """The newest access token."""
+    tokens: tuple[Token, ...] = ()
+    """The newest access token for each set of scopes that was asked for: one token serves one audience."""
+
+    claims: str = ""
+    """What the provider wants to be asked with the next time a person consents: the text of a JSON object."""
+
+    def token_for(self, asked: tuple[str, ...]) -> Token | None:
+        """The newest token that was asked for with these scopes."""
+        return next((token for token in self.tokens if token.asked == asked), None)
+
+    def with_token(self, token: Token) -> Consent:
+        """The same consent with this token in place of the one before, and its refresh token where it brings one."""
+        others = tuple(kept for kept in self.tokens if kept.asked != token.asked)
+        return replace(self, refresh_token=token.refresh_token or self.refresh_token, tokens=(*others, token))

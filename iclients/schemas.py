@@ -18,6 +18,7 @@ from marshmallow import (
     post_dump,
     post_load,
     pre_dump,
+    pre_load,
     validate,
     validates_schema,
 )
@@ -30,7 +31,7 @@ from iclients.credentials import (
     FederatedAssertion,
     ManagedIdentity,
 )
-from iclients.model import Consent, DeviceCode, IClient, Token
+from iclients.model import DeviceCode, IClient
 from iclients.secret import Secret
 
 _PRINTABLE = validate.Regexp(r"[\x21-\x7e]+\Z", error="has characters that a header cannot carry")
@@ -49,6 +50,16 @@ class _Seconds(fields.Field[float]):
         return seconds
 
 
+class _Scopes(fields.Field[str]):
+    """`scope` as servers send it: a text, or a list of texts, which is made one with spaces."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, str) for part in parts):
+            raise ValidationError("is not text")
+        return " ".join(parts)
+
+
 class TokenAnswer(Schema):
     """A token response that we accept: a printable bearer token, and what comes with it."""
 
@@ -56,16 +67,12 @@ class TokenAnswer(Schema):
         unknown = EXCLUDE
 
     access_token = fields.String(required=True, validate=_PRINTABLE)
-    token_type = fields.String(required=True)
+    token_type = fields.String(load_default="")
     expires_in = _Seconds(allow_none=True, load_default=None)
-    scope = fields.String(allow_none=True, load_default=None)
+    refresh_in = _Seconds(allow_none=True, load_default=None)
+    scope = _Scopes(allow_none=True, load_default=None)
     refresh_token = fields.String(allow_none=True, load_default=None)
     id_token = fields.String(allow_none=True, load_default=None)
-
-    @validates_schema
-    def _bearer_only(self, data: dict[str, Any], **kwargs: Any) -> None:
-        if data["token_type"].lower() != "bearer":
-            raise ValidationError("is not Bearer", "token_type")
 
 
 class DeviceAnswer(Schema):
@@ -79,6 +86,11 @@ class DeviceAnswer(Schema):
     verification_uri = fields.String(required=True, validate=_PRINTABLE)
     expires_in = _Seconds(load_default=900.0)
     interval = _Seconds(allow_none=True, load_default=None)
+
+    @pre_load
+    def _named(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        """Drafts of RFC 8628 called it `verification_url`, and some servers still do."""
+        return {"verification_uri": data.get("verification_url"), **data}
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> DeviceCode:
@@ -99,6 +111,8 @@ class ErrorAnswer(Schema):
 
     error = fields.String(required=True)
     error_description = fields.String(allow_none=True, load_default=None)
+    suberror = fields.String(allow_none=True, load_default=None)
+    claims = fields.String(allow_none=True, load_default=None, validate=validate.Length(max=4096))
     error_codes = fields.List(fields.Integer(), allow_none=True, load_default=None)
 
 
@@ -124,8 +138,12 @@ class Described(Schema):
     @post_dump
     def _without_defaults(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         defaults = {field.name: field.default for field in dataclasses.fields(self.kind)}
-        usual = {shown.data_key or name: defaults[name] for name, shown in self.dump_fields.items()}
+        usual = {shown.data_key or name: _listed(defaults[name]) for name, shown in self.dump_fields.items()}
         return {key: value for key, value in data.items() if value not in (None, [], {}) and value != usual[key]}
+
+
+def _listed(default: Any) -> Any:
+    return list(default) if isinstance(default, tuple) else default
 
 
 class Flag(fields.Field[bool]):
@@ -160,7 +178,7 @@ class FilePath(fields.Field[Path]):
         return Path(value)
 
 
-class _SecretText(fields.String):
+class SecretText(fields.String):
     """A text that becomes a Secret at once."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -171,7 +189,7 @@ class _SecretText(fields.String):
 
 
 class _CertificateSchema(Schema):
-    private_key = _SecretText(required=True)
+    private_key = SecretText(required=True)
     certificate = fields.String(required=True)
 
 
@@ -186,7 +204,8 @@ class _ManagedIdentitySchema(Schema):
 class CredentialSchema(Schema):
     """How an iClient proves itself: one of four. What it dumps holds the secret itself: for sealing, nothing else."""
 
-    client_secret = _SecretText()
+    client_secret = SecretText()
+    expires = fields.Date(error_messages={"invalid": "is not a date such as 2027-01-31"})
     certificate = fields.Nested(_CertificateSchema)
     algorithm = fields.String(validate=validate.OneOf(ALGORITHMS, error="is neither PS256 nor RS256"))
     federated_assertion = fields.Nested(_AssertionSchema)
@@ -198,18 +217,24 @@ class CredentialSchema(Schema):
             raise ValidationError(f"needs exactly one of {', '.join(_KINDS)}")
         if "algorithm" in data and "certificate" not in data:
             raise ValidationError("has an algorithm, which only a certificate needs")
+        if "expires" in data and "client_secret" not in data:
+            raise ValidationError("has expires, which only a client secret needs: a certificate says so itself")
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> Credential:
         kind = next(iter(_KINDS.keys() & data.keys()))
         if kind == "certificate":
             return Certificate(**data["certificate"], algorithm=data.get("algorithm", "PS256"))
-        return ClientSecret(data[kind]) if kind == "client_secret" else _KINDS[kind](**data[kind])
+        if kind == "client_secret":
+            return ClientSecret(data[kind], data.get("expires"))
+        made: Credential = _KINDS[kind](**data[kind])
+        return made
 
     @pre_dump
     def _told(self, credential: Credential, **kwargs: Any) -> dict[str, Any]:
         if isinstance(credential, ClientSecret):
-            return {"client_secret": credential.value}
+            ends = {"expires": credential.expires} if credential.expires else {}
+            return {"client_secret": credential.value, **ends}
         if isinstance(credential, Certificate):
             return {"certificate": credential, "algorithm": credential.algorithm}
         kind = next(name for name, made in _KINDS.items() if isinstance(credential, made))
@@ -225,7 +250,7 @@ _KINDS: Final[Mapping[str, type[Any]]] = {
 
 
 class IClientSchema(Described):
-    """An iClient as documents have it. Its credential is loaded and never dumped."""
+    """An iClient as documents have it. Its credentials are loaded and never dumped."""
 
     kind = IClient
 
@@ -235,10 +260,16 @@ class IClientSchema(Described):
     tenant = fields.String(validate=validate.Regexp(r"[A-Za-z0-9.-]{1,253}\Z", error="is not a tenant's ID or domain"))
     client_id = fields.String(required=True, validate=FILLED)
     credential = fields.Nested(CredentialSchema, load_only=True)
+    next_credential = fields.Nested(CredentialSchema, load_only=True)
     scopes = fields.List(
         fields.String(validate=validate.Regexp(r"[\x21\x23-\x5b\x5d-\x7e]+\Z", error="is not a scope"))
     )
     settings = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
+    owner = fields.String(validate=FILLED)
+    is_global = Flag(data_key="global")
+    warn_days = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, 3650, error="is not a number of days from 0 to 3650"))
+    )
 
 
 class CloudSchema(Described):
@@ -261,30 +292,3 @@ class CloudSchema(Described):
     vault_audience = HttpsAddress(required=True)
     arm_audience = HttpsAddress(required=True)
     ca_file = FilePath()
-
-
-class _TokenSchema(Schema):
-    """A token as the store seals it."""
-
-    access_token = _SecretText(required=True)
-    expires_at = fields.Float(required=True)
-    replace_at = fields.Float(required=True)
-    scopes = fields.List(fields.String())
-
-    @post_load
-    def _make(self, data: dict[str, Any], **kwargs: Any) -> Token:
-        return Token(**{**data, "scopes": tuple(data.get("scopes", ()))})
-
-
-class ConsentSchema(Schema):
-    """A consent as the store seals it: what it dumps holds the tokens themselves."""
-
-    refresh_token = _SecretText(allow_none=True)
-    account = fields.String()
-    scopes = fields.List(fields.String())
-    consented_at = fields.Float()
-    token = fields.Nested(_TokenSchema, allow_none=True)
-
-    @post_load
-    def _make(self, data: dict[str, Any], **kwargs: Any) -> Consent:
-        return Consent(**{**data, "scopes": tuple(data["scopes"])})

@@ -20,8 +20,8 @@ from iclients.tokens import TokenKey, TokenStore
 PAUSE_SECONDS: Final = 30.0
 """How long an old token that still serves is used before the next try, after one that failed and may work later."""
 
-Acquire = Callable[[Token | None], Token]
-"""Asks for a token; gets the one that is no longer good, where there was one."""
+Acquire = Callable[[Token | None, str], Token]
+"""Asks for a token; gets the one that is no longer good, where there was one, and the claims that are demanded."""
 
 
 class AuthorizedSession:
@@ -34,6 +34,7 @@ class AuthorizedSession:
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self._claims = ""
         self._asking: _Asking | None = None
         self._asks_again_at = 0.0
 
@@ -42,24 +43,29 @@ class AuthorizedSession:
         token = self._token
         return token if token is not None and self._serves(token) else self._other_than(None)
 
-    def renew(self, refused: Token) -> Token:
-        """A token other than `refused`, which a server did not take: asked for only if nobody has done so yet."""
-        return self._other_than(refused)
+    def renew(self, refused: Token, claims: str = "") -> Token:
+        """A token other than `refused`, which a server did not take: asked for only if nobody has done so yet.
 
-    def _other_than(self, refused: Token | None) -> Token:
+        `claims` are what the server demands of it, where it says so.
+        """
+        return self._other_than(refused, claims)
+
+    def _other_than(self, refused: Token | None, claims: str = "") -> Token:
         while True:
             with self._lock:
                 stored = self._tokens.get(self._key)
                 kept = None if stored is None or _is_same(stored, refused) else stored
-                if kept is not None and self._serves(kept):
+                if kept is not None and self._serves(kept) and claims in ("", self._claims):
                     self._token = kept
                     return kept
-                asking, is_ours = self._asking or _Asking(), self._asking is None
+                asking, is_ours = self._asking or _Asking(claims), self._asking is None
                 self._asking = asking
             if is_ours:
                 self._ask(asking, stored)
             else:
                 asking.over.wait()
+            if claims not in ("", asking.claims):
+                continue  # somebody asked for a token that lacks what is demanded of ours
             if asking.token is not None:
                 return asking.token
             if asking.error is not None:
@@ -71,14 +77,15 @@ class AuthorizedSession:
 
     def _ask(self, asking: _Asking, old: Token | None) -> None:
         try:
-            token = self._acquire(old)
+            token = self._acquire(old, asking.claims)
             self._tokens.save(self._key, token)
             asking.token = token
         except RemoteError as error:
             asking.error = error
         finally:
             with self._lock:
-                self._token = asking.token or self._token
+                if asking.token is not None:
+                    self._token, self._claims = asking.token, asking.claims
                 if asking.token is None or not asking.token.is_fresh(self._clock.now()):
                     self._asks_again_at = self._clock.monotonic() + PAUSE_SECONDS
                 self._asking = None
@@ -94,6 +101,7 @@ class AuthorizedSession:
 class _Asking:
     """A request that is under way, and what came of it: neither where whoever asked was interrupted."""
 
+    claims: str = ""
     over: threading.Event = field(default_factory=threading.Event)
     token: Token | None = None
     error: RemoteError | None = None

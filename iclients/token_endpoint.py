@@ -7,78 +7,94 @@ is read by our own schema. Sources: RFC 6749 §2.3, §5.1, §5.2.
 
 from __future__ import annotations
 
-import html
-import json
-import re
 from base64 import b64encode
 from typing import Any, Final
-from urllib.parse import quote, quote_plus, unquote, unquote_plus
+from urllib.parse import quote_plus, urlencode
 
 import requests
 from authlib.oauth2.auth import ClientAuth
 from authlib.oauth2.client import OAuth2Client
-from marshmallow import ValidationError
 from requests.adapters import BaseAdapter
 from requests.auth import AuthBase
 
 from iclients.answers import Answer
 from iclients.credentials import Certificate, ClientSecret, FederatedAssertion
+from iclients.endpoints import Endpoints
 from iclients.errors import (
-    MalformedAnswer,
-    NotAuthorized,
     NotSent,
     Recovery,
-    RemoteError,
-    TransportError,
 )
 from iclients.model import IClient, Token
-from iclients.provider import Provider, Refusal
-from iclients.schemas import ErrorAnswer, TokenAnswer
-from iclients.secret import MASK, Secret
+from iclients.provider import Provider
+from iclients.redaction import client_secret, secrets_of
+from iclients.secret import Secret
+from iclients.token_answers import failure, json_object, token_in
+from iclients.traits import Traits
 from iclients.transport import Transport
 
 TOKEN_DEADLINE_SECONDS: Final = 30.0
 TOKEN_ANSWER_BYTES: Final = 1024 * 1024
-DEFAULT_LIFETIME_SECONDS: Final = 300.0
-AHEAD_SECONDS: Final = 300.0
-"""A token is replaced this long before it ends, as Microsoft's SDKs do; a short-lived one after 4/5 of its life."""
-SENTENCE_LIMIT: Final = 300
-
-_PASSING: Final = frozenset({"server_error", "temporarily_unavailable"})
-"""Errors that say nothing against us (RFC 6749 §4.1.2.1; seen at token endpoints too)."""
-
-_TOKEN_ANSWER = TokenAnswer()
-_ERROR_ANSWER = ErrorAnswer()
 
 
 class TokenEndpoint:
     """One provider's token endpoint, as one iClient asks it."""
 
-    def __init__(self, iclient: IClient, provider: Provider, transport: Transport, address: str, audience: str) -> None:
+    def __init__(self, iclient: IClient, provider: Provider, transport: Transport, endpoints: Endpoints) -> None:
         self._iclient = iclient
         self._provider = provider
-        self._client = _client(iclient, provider, transport)
-        self._address = address
-        self._audience = audience
+        self._traits = provider.traits(iclient)
+        self._client = _client(iclient, self._traits, transport)
+        self._endpoints = endpoints
 
     def ask(self, grant: str, scopes: tuple[str, ...], parameters: dict[str, str], now: float, seconds: float) -> Token:
         """One request, and the token that it brings. Raises what the answer, or its absence, means."""
-        proof = _proof(self._iclient, self._audience, now)
-        extra = {**self._provider.token_parameters(self._iclient), **parameters, **proof}
-        answer = _post(self._client, self._address, grant, extra, seconds)
-        return _token(answer, now, scopes, self._iclient, self._provider)
+        address = self._endpoints.need("token_endpoint", self._iclient.name)
+        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
+        answer = _post(self._client, address, grant, {**self._traits.token_parameters, **parameters, **proof}, seconds)
+        return token_in(answer, now, scopes, self._iclient, self._provider, secrets_of({**parameters, **proof}))
+
+    def device(self, parameters: dict[str, str], now: float, seconds: float) -> Answer:
+        """What the device authorization endpoint answers to this client (RFC 8628 §3.1)."""
+        address = self._endpoints.need("device_authorization_endpoint", self._iclient.name)
+        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
+        auth = self._client.client_auth(self._client.token_endpoint_auth_method)
+        accepted = {"Accept": "application/json"}
+        try:
+            self._client.session.post(
+                address, data={**parameters, **proof}, headers=accepted, auth=auth, timeout=seconds
+            )
+        except _Answered as answered:
+            return answered.answer
+        raise AssertionError("the adapter ends every request")
+
+    def revoke(self, token: Secret, now: float, seconds: float) -> None:
+        """Tell the provider that a token will not be used again (RFC 7009 §2.1).
+
+        Raises NotAuthorized where it has no such endpoint, and what a refusal means; an unknown token is no error.
+        """
+        address = self._endpoints.need("revocation_endpoint", self._iclient.name)
+        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
+        try:
+            self._client.revoke_token(
+                address, token=token.reveal(), token_type_hint=_HINT, timeout=seconds, body=urlencode(proof)
+            )
+        except _Answered as answered:
+            answer = answered.answer
+        document = json_object(answer.body)
+        if answer.status >= 300 or "error" in document:
+            sent = secrets_of({"token": token.reveal(), **proof})
+            raise failure(answer, document, self._iclient, self._provider, sent)
 
 
-def _client(iclient: IClient, provider: Provider, transport: Transport) -> OAuth2Client:
+def _client(iclient: IClient, traits: Traits, transport: Transport) -> OAuth2Client:
     """Authlib's client over a session of requests whose every request leaves through our transport."""
     session = requests.Session()
     session.trust_env = False
     for scheme in ("https://", "http://"):  # requests' own adapters would send a secret in the clear
         session.mount(scheme, _TransportAdapter(transport))
-    has_secret = isinstance(iclient.credential, ClientSecret)
-    method = provider.authentication(iclient) if has_secret else "none"
-    client = _Client(session, client_id=iclient.client_id, client_secret=_client_secret(iclient))
-    client.token_endpoint_auth_method = _basic if method == "client_secret_basic" else method
+    method = traits.client_authentication if isinstance(iclient.credential, ClientSecret) else "none"
+    client = _Client(session, client_id=iclient.client_id, client_secret=client_secret(iclient))
+    client.token_endpoint_auth_method = client.revocation_endpoint_auth_method = _METHODS.get(method, "none")
     return client
 
 
@@ -89,11 +105,11 @@ def _basic(client: Any, method: str, uri: str, headers: Any, body: str) -> tuple
     return uri, headers, body
 
 
-def _client_secret(iclient: IClient) -> str | None:
-    return iclient.credential.value.reveal() if isinstance(iclient.credential, ClientSecret) else None
+_HINT: Final = "refresh_token"
+_METHODS: Final = {"post": "client_secret_post", "basic": _basic}
 
 
-def _proof(iclient: IClient, audience: str, now: float) -> dict[str, str]:
+def _proof(iclient: IClient, traits: Traits, issuer: str, address: str, now: float) -> dict[str, str]:
     """The assertion that stands in for a client secret, made anew for every request."""
     credential = iclient.credential
     if not isinstance(credential, Certificate | FederatedAssertion):
@@ -101,7 +117,16 @@ def _proof(iclient: IClient, audience: str, now: float) -> dict[str, str]:
     from iclients import assertions  # JOSE loads slowly, and most iClients have a secret
 
     if isinstance(credential, Certificate):
-        assertion = assertions.signed(credential, iclient.client_id, audience, now)
+        audience = issuer if traits.assertion_audience == "issuer" and issuer else address
+        assertion = assertions.signed(
+            credential,
+            iclient.client_id,
+            audience,
+            now,
+            lifetime_seconds=traits.assertion_seconds,
+            key_id=traits.key_id,
+            names_certificate=traits.names_certificate,
+        )
     else:
         assertion = assertions.mounted(credential, iclient.name)
     return {"client_assertion_type": assertions.TYPE, "client_assertion": assertion.reveal()}
@@ -177,107 +202,3 @@ _OURS: Final = frozenset({"content-length", "accept-encoding", "connection", "ho
 
 def _text(value: str | bytes) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else value
-
-
-def _token(answer: Answer, asked_at: float, scopes: tuple[str, ...], iclient: IClient, provider: Provider) -> Token:
-    document = json_object(answer.body)
-    if "error" in document or answer.status >= 300 or not document:
-        raise failure(answer, document, iclient, provider)
-    try:
-        loaded = _TOKEN_ANSWER.load(document)
-    except ValidationError as error:
-        raise unusable(iclient, error) from None
-    lifetime = loaded["expires_in"] if loaded["expires_in"] is not None else DEFAULT_LIFETIME_SECONDS
-    return Token(
-        access_token=Secret(loaded["access_token"]),
-        expires_at=asked_at + lifetime,
-        replace_at=asked_at + lifetime - min(AHEAD_SECONDS, lifetime / 5),
-        scopes=tuple((loaded["scope"] or " ".join(scopes)).split()),
-        refresh_token=Secret(loaded["refresh_token"]) if loaded["refresh_token"] else None,
-        id_token=Secret(loaded["id_token"]) if loaded["id_token"] else None,
-    )
-
-
-def unusable(iclient: IClient, error: ValidationError) -> MalformedAnswer:
-    """For an answer that our schema does not take."""
-    return MalformedAnswer(
-        f"The provider of iClient {iclient.name} sent an answer that cannot be used: "
-        f"{', '.join(sorted(map(str, error.messages_dict)))}.",
-        recovery=Recovery.ABORT,
-    )
-
-
-def failure(answer: Answer, document: dict[str, Any], iclient: IClient, provider: Provider) -> RemoteError:
-    """What an answer that is no success means."""
-    if answer.status in (429, 503):
-        return _busy(answer, iclient)
-    try:
-        loaded = _ERROR_ANSWER.load(document)
-    except ValidationError:
-        return _unreadable(answer, iclient)
-    if loaded["error"] in _PASSING:
-        return _busy(answer, iclient)
-    return provider.explain(
-        Refusal(
-            status=answer.status,
-            error=_clean(loaded["error"], iclient),
-            description=_clean(loaded["error_description"] or "", iclient),
-            codes=tuple(loaded["error_codes"] or ()),
-        ),
-        iclient,
-    )
-
-
-def _busy(answer: Answer, iclient: IClient) -> TransportError:
-    return TransportError(
-        f"The provider of iClient {iclient.name} is busy (HTTP {answer.status}): try again later.",
-        code="provider_busy",
-        retry_after_seconds=answer.retry_after_seconds,
-    )
-
-
-def _unreadable(answer: Answer, iclient: IClient) -> RemoteError:
-    sentence = f"The provider of iClient {iclient.name} answered HTTP {answer.status} without a reason we can read."
-    if answer.status in (500, 502, 504) or answer.status < 300:
-        return MalformedAnswer(sentence)
-    if answer.status < 400:
-        return NotSent(
-            f"{sentence[:-1]}: it redirects token requests, which are never followed.", recovery=Recovery.ABORT
-        )
-    return NotAuthorized(sentence)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """The answer as a JSON object; empty where it is none."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _clean(text: str, iclient: IClient) -> str:
-    """The server's words, without our secret, control characters, markup or endless length."""
-    text = re.split(r"\s*Trace ID:", text, maxsplit=1)[0]
-    if secret := _client_secret(iclient):
-        for form in _echoes(iclient.client_id, secret):
-            text = text.replace(form, MASK)
-        if _is_told(secret, text):
-            return "its words repeat the secret and are not shown"
-    shown = "".join(character if character.isprintable() and character not in "<>" else " " for character in text)
-    return " ".join(shown.split())[:SENTENCE_LIMIT]
-
-
-def _is_told(secret: str, text: str) -> bool:
-    """Whether the secret can still be read from the text, however a server has written it."""
-    printable = "".join(filter(str.isprintable, text))
-    readings = {form(shown) for shown in (text, printable) for form in (unquote, unquote_plus, html.unescape)}
-    alone = b64encode(secret.encode()).decode().rstrip("=")
-    return any(secret in reading.replace("\\/", "/") or alone in reading for reading in readings)
-
-
-def _echoes(client_id: str, secret: str) -> list[str]:
-    """How a secret that was sent may come back: as it is, encoded for a form, a page, JSON or Basic; longest first."""
-    encoded = {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1]}
-    basic = {f"{client_id}:{secret}", f"{quote_plus(client_id)}:{quote_plus(secret)}"}
-    return sorted(encoded | {b64encode(pair.encode()).decode() for pair in basic}, key=len, reverse=True)

@@ -1,48 +1,115 @@
-"""Any authorization server that keeps to RFC 6749: found by discovery, or its endpoints typed one by one."""
+"""Any authorization server that keeps to RFC 6749: found by discovery, described by a preset, or typed one by one.
+
+What an iClient's settings say wins over the preset, and both over discovery.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Final
 
 from iclients.clouds import CloudProfile
 from iclients.endpoints import NAMES, Endpoints, Fetch, discovered
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
+from iclients.preset import Preset, filled
 from iclients.provider import Provider
+from iclients.traits import ANSWER_FIELDS, ASSERTION_AUDIENCES, CLIENT_AUTHENTICATIONS, PKCE_METHODS, Traits
 
-AUTHENTICATIONS: Final = {
-    "basic": "client_secret_basic",
-    "post": "client_secret_post",
-    "private_key_jwt": "none",
-    "none": "none",
+_ALL: Final = ("authorization_code", "client_credentials", "device_code")
+_PLAIN: Final = Preset("generic", "Any OAuth 2.0 server", "https://www.rfc-editor.org/rfc/rfc6749", grants=_ALL)
+
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "client_authentication": CLIENT_AUTHENTICATIONS,
+    "pkce": PKCE_METHODS,
+    "assertion_audience": ASSERTION_AUDIENCES,
 }
+_TEXTS: Final = ("scope_delimiter", "audience", "offline_scope", "key_id")
+_MAPPINGS: Final = ("authorization_parameters", "token_parameters", "answer_paths")
 
 
 class Generic(Provider):
-    """A server that `settings` describe: `issuer` for discovery, or endpoints; typed ones win over discovery."""
+    """A server that a preset and an iClient's `settings` describe. Plug-ins inherit it and set `preset`."""
 
     name = "generic"
-    settings: ClassVar[tuple[str, ...]] = (*NAMES, "client_authentication", "ca_file")
+    settings = (*NAMES, *_CHOICES, *_TEXTS, *_MAPPINGS, "ca_file")
+    preset: ClassVar[Preset] = _PLAIN
 
     def endpoints(self, iclient: IClient, cloud: CloudProfile, fetch: Fetch) -> Endpoints:
         typed = {name: str(iclient.settings[name]) for name in NAMES if iclient.settings.get(name)}
-        issuer = typed.pop("issuer", "")
-        if "token_endpoint" in typed and not (issuer and "authorization_endpoint" not in typed):
-            return Endpoints(issuer=issuer, **typed)
+        values = self._values(iclient)
+        known: dict[str, Any] = {name: filled(address, values) for name, address in self.preset.endpoints.items()}
+        known |= typed
+        issuer = known.pop("issuer", "")
+        if "token_endpoint" in known and ("authorization_endpoint" in known or not issuer):
+            return Endpoints(issuer=issuer, **known)
         if not issuer:
             raise NotAuthorized(
                 f"iClient {iclient.name} says neither where its provider is nor its endpoints: set settings.issuer, or "
                 "settings.token_endpoint.",
                 code="no_endpoint",
             )
-        return discovered(issuer, typed, fetch)
+        return discovered(issuer, known, fetch)
 
-    def authentication(self, iclient: IClient) -> str:
-        wanted = str(iclient.settings.get("client_authentication", "post"))
-        if wanted not in AUTHENTICATIONS:
-            raise NotAuthorized(
-                f"settings.client_authentication of iClient {iclient.name} is {wanted}; it can be: "
-                f"{', '.join(AUTHENTICATIONS)}.",
-                code="client_authentication",
-            )
-        return AUTHENTICATIONS[wanted]
+    def traits(self, iclient: IClient) -> Traits:
+        values = self._values(iclient)
+        given: dict[str, Any] = {name: _chosen(iclient, name) for name in _CHOICES if name in iclient.settings}
+        given |= {name: str(iclient.settings[name]) for name in _TEXTS if iclient.settings.get(name)}
+        for name in _MAPPINGS:
+            known = {key: filled(text, values) for key, text in getattr(self.preset.traits, name).items()}
+            given[name] = known | _mapping(iclient, name)
+        return replace(self.preset.traits, **given)
+
+    def check(self, iclient: IClient) -> None:
+        if unknown := sorted(set(self.traits(iclient).answer_paths) - set(ANSWER_FIELDS)):
+            raise _wrong(iclient, "answer_paths", unknown[0], ANSWER_FIELDS)
+        for name in NAMES:
+            if not str(iclient.settings.get(name, "https://")).startswith("https://"):
+                raise _wrong(iclient, name, "no https address", ("an https address",))
+
+    def _values(self, iclient: IClient) -> dict[str, str]:
+        """What fills the holes: typed, or the preset's default. Raises NotAuthorized, naming the setting."""
+        values = {}
+        for setting in self.preset.settings:
+            value = str(iclient.settings.get(setting.name) or setting.default)
+            if not re.fullmatch(setting.pattern, value):
+                raise NotAuthorized(
+                    f"iClient {iclient.name} needs settings.{setting.name} ({setting.title}), such as {setting.example}.",
+                    code="setting",
+                )
+            values[setting.name] = value
+        return values
+
+
+def described(preset: Preset) -> type[Generic]:
+    """The provider that a preset describes."""
+    holes = tuple(setting.name for setting in preset.settings)
+    constants = {
+        "name": preset.name,
+        "preset": preset,
+        "settings": (*holes, *Generic.settings),
+        "__doc__": preset.title,
+    }
+    return type(preset.title, (Generic,), constants)
+
+
+def _chosen(iclient: IClient, name: str) -> str:
+    wanted = str(iclient.settings[name])
+    if wanted not in _CHOICES[name]:
+        raise _wrong(iclient, name, wanted, _CHOICES[name])
+    return wanted
+
+
+def _mapping(iclient: IClient, name: str) -> dict[str, str]:
+    given = iclient.settings.get(name) or {}
+    if not isinstance(given, Mapping):
+        raise _wrong(iclient, name, "no mapping", ("a mapping of names to texts",))
+    return {str(key): str(text) for key, text in given.items()}
+
+
+def _wrong(iclient: IClient, name: str, wanted: str, possible: tuple[str, ...]) -> NotAuthorized:
+    return NotAuthorized(
+        f"settings.{name} of iClient {iclient.name} is {wanted}; it can be: {', '.join(possible)}.", code="setting"
+    )

@@ -62,7 +62,7 @@ class TokensFromNowhere:
         self._lock = threading.Lock()
         self.asked = 0
 
-    def acquire(self, old: Token | None) -> Token:
+    def acquire(self, old: Token | None, claims: str = "") -> Token:
         """The next token: hand this to an AuthorizedSession."""
         with self._lock:
             self.asked += 1

@@ -97,7 +97,7 @@ def _connect(sandbox: Sandbox, transport: Transport, name: str, vault: str | Non
     iclient = IClient("app", "entra", sandbox.client_id, "lab", sandbox.tenant, secret)
 
     def session(scopes: Sequence[str]) -> AuthorizedSession:
-        def acquire(old: Token | None) -> Token:
+        def acquire(old: Token | None, claims: str) -> Token:
             return Grants(iclient, Entra(), cloud, transport, clock).client_credentials(tuple(scopes))
 
         return AuthorizedSession(("app", tuple(scopes)), acquire, TokensInMemory(), clock)

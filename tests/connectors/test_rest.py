@@ -66,7 +66,7 @@ def client(sandbox: Sandbox, cloud: CloudProfile, clock: MovableClock) -> Iterat
     app = IClient("app", "entra", sandbox.client_id, tenant=sandbox.tenant, credential=secret)
     scopes = ("https://vault.azure.net/.default",)
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str) -> Token:
         return Grants(app, Entra(), cloud, transport, clock).client_credentials(scopes)
 
     session = AuthorizedSession(("app", scopes), acquire, TokensInMemory(), clock)
@@ -305,7 +305,7 @@ def test_how_patient_it_is_can_be_said(clock: MovableClock) -> None:
 def test_what_refused_the_token_request_is_not_asked_again_by_the_call(clock: MovableClock) -> None:
     asked = []
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str) -> Token:
         asked.append(old)
         raise NotAuthorized("refused")
 

@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from iclients.consent import STATE_SECONDS, WrongCallback, address, begin, code_from
+from iclients.consent import STATE_SECONDS, WrongCallback, address, begin, code_from, tenant_from
 from iclients.endpoints import Endpoints
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
@@ -23,7 +23,7 @@ def pending():
 
 
 def judged(query, pending, now=NOW):
-    return code_from(parse_qs(query, keep_blank_values=True), pending, APP, Entra(), ISSUER, now)
+    return code_from(parse_qs(query, keep_blank_values=True), pending, APP, Entra(), ENDPOINTS, now)
 
 
 def test_the_address_carries_state_nonce_and_a_hashed_verifier(pending):
@@ -81,3 +81,75 @@ def test_a_refusal_ends_the_consent_with_its_reason(pending):
 def test_a_consent_that_took_too_long_has_expired(pending):
     with pytest.raises(NotAuthorized, match="longer than ten minutes"):
         judged(f"code=c&state={pending.state}", pending, NOW + STATE_SECONDS + 1)
+
+
+# --- what Entra's callbacks are like ---
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("error=access_denied&error_subcode=cancel", "The person cancelled"),
+        ("error=access_denied&error_description=AADSTS65004: no", "The person cancelled"),
+        ("error=access_denied&error_description=AADSTS90094: no", "An administrator of tenant t must approve"),
+        ("error=interaction_required&error_description=AADSTS53003: no", "Conditional Access"),
+        ("error=server_error&error_description=AADSTS99999: odd", "AADSTS99999: odd"),
+    ],
+)
+def test_a_callbacks_number_or_subcode_says_why(query, words, pending):
+    with pytest.raises(NotAuthorized, match=words):
+        judged(f"{query}&state={pending.state}", pending)
+
+
+def test_an_issuer_that_was_promised_must_come(pending):
+    endpoints = Endpoints(issuer=ISSUER, sends_issuer=True)
+    with pytest.raises(NotAuthorized) as caught:
+        code_from({"code": ["c"], "state": [pending.state]}, pending, APP, Entra(), endpoints, NOW)
+    assert caught.value.code == "mix_up"
+
+
+def test_an_issuer_for_any_tenant_fits_every_tenant_and_no_other_server(pending):
+    endpoints = Endpoints(issuer="https://login.test/{tenantid}/v2.0")
+    callback = {"code": ["c"], "state": [pending.state]}
+    guid = "11111111-2222-3333-4444-555555555555"
+    told = callback | {"iss": [f"https://login.test/{guid}/v2.0"]}
+    assert code_from(told, pending, APP, Entra(), endpoints, NOW) == Secret("c")
+    for other in (
+        f"https://evil.test/{guid}/v2.0",
+        "https://login.test/common/v2.0",
+        f"https://login.test/{guid}/v2.0/",
+    ):
+        with pytest.raises(NotAuthorized, match="came from another provider"):
+            code_from(callback | {"iss": [other]}, pending, APP, Entra(), endpoints, NOW)
+
+
+# --- an administrator's consent ---
+
+
+def for_all(query, pending, now=NOW):
+    return tenant_from(parse_qs(f"{query}&state={pending.state}"), pending, APP, Entra(), now)
+
+
+def test_an_administrators_consent_names_its_tenant(pending):
+    assert for_all("admin_consent=True&tenant=t1&scope=s", pending) == "t1"
+
+
+@pytest.mark.parametrize("query", ["admin_consent=False&tenant=t1", "admin_consent=True", "code=c&tenant=t1"])
+def test_any_other_callback_is_no_administrators_consent(query, pending):
+    with pytest.raises(WrongCallback):
+        for_all(query, pending)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("admin_consent=True&tenant=t1&error=access_denied&error_description=AADSTS65004: no", "cancelled"),
+        ("error=permission_denied&error_description=AADSTS65004: no", "cancelled"),
+        ("error=permission_denied", "The administrator of tenant t declined the consent for iClient app"),
+    ],
+)
+def test_an_administrator_who_declines_is_told_although_the_callback_says_consent(query, words, pending):
+    with pytest.raises(NotAuthorized, match=words):
+        for_all(query, pending)
+    with pytest.raises(NotAuthorized, match="longer than ten minutes"):
+        for_all("admin_consent=True&tenant=t1", pending, NOW + STATE_SECONDS + 1)

@@ -72,5 +72,5 @@ def test_what_is_missing_is_named(grants):
         grants().endpoints()
     with pytest.raises(NotAuthorized, match="has no device_authorization_endpoint"):
         grants(token_endpoint="https://login.test/token").device_begin(SCOPES)
-    with pytest.raises(NotAuthorized, match="it can be: basic, post, private_key_jwt, none"):
+    with pytest.raises(NotAuthorized, match="it can be: post, basic, private_key_jwt, none"):
         grants(token_endpoint="https://login.test/token", client_authentication="magic").client_credentials(SCOPES)

@@ -22,7 +22,7 @@ KEY = ("app", ("scope",))
 class SlowTokens(TokensFromNowhere):
     """Answers only when every other thread had time to ask too."""
 
-    def acquire(self, old: Token | None) -> Token:
+    def acquire(self, old: Token | None, claims: str = "") -> Token:
         self.waiting.wait(0.05)
         return super().acquire(old)
 
@@ -118,7 +118,7 @@ def test_the_old_token_is_handed_to_whoever_asks_anew(clock: MovableClock) -> No
     seen: list[Token | None] = []
     source = TokensFromNowhere(clock)
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str = "") -> Token:
         seen.append(old)
         return source.acquire(old)
 
@@ -132,7 +132,7 @@ def test_a_refusal_leaves_the_stored_token_and_the_next_call_asks_again(clock: M
     store, source = TokensInMemory(), TokensFromNowhere(clock)
     refusing = True
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str = "") -> Token:
         if refusing:
             raise CredentialRefused("wrong")
         return source.acquire(old)
@@ -161,7 +161,7 @@ class Failing:
         self._clock, self._takes_seconds = clock, takes_seconds
         self._source = TokensFromNowhere(clock)
 
-    def acquire(self, old: Token | None) -> Token:
+    def acquire(self, old: Token | None, claims: str = "") -> Token:
         self.asked += 1
         self._clock.advance(self._takes_seconds)
         if self.error is not None:
@@ -260,7 +260,7 @@ def failures(work: Callable[[], Token]) -> list[BaseException | None]:
 def test_threads_that_wait_while_asking_fails_are_told_the_same_and_ask_no_more(clock: MovableClock) -> None:
     store, source = WatchedTokens(), Failing(clock, NotSent("down"))
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str = "") -> Token:
         store.await_looks(THREADS)
         return source.acquire(old)
 
@@ -283,7 +283,7 @@ def test_a_call_after_a_failure_asks_anew(clock: MovableClock) -> None:
 def test_a_thread_that_waits_asks_itself_when_whoever_asked_was_interrupted(clock: MovableClock) -> None:
     store, source = WatchedTokens(), Failing(clock, None)
 
-    def acquire(old: Token | None) -> Token:
+    def acquire(old: Token | None, claims: str = "") -> Token:
         if not source.asked:
             source.asked = 1
             store.await_looks(THREADS)

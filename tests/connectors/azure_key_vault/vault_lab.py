@@ -92,7 +92,7 @@ class Lab:
         iclient = IClient("app", "entra", self.sandbox.client_id, "lab", self.sandbox.tenant, secret)
 
         def session(scopes: Sequence[str]) -> AuthorizedSession:
-            def acquire(old: Any) -> Any:
+            def acquire(old: Any, claims: str) -> Any:
                 return Grants(iclient, Entra(), cloud, self.transport, self.clock).client_credentials(tuple(scopes))
 
             return AuthorizedSession(("app", tuple(scopes)), acquire, TokensInMemory(), self.clock)

@@ -1,0 +1,44 @@
+"""Challenges: what a resource server demands of the next token, read from its 401 (RFC 6750 §3, RFC 9110 §11.6.1).
+
+Continuous access evaluation: `error="insufficient_claims"` with `claims`, base64 of a JSON object that the next token
+request passes on. What cannot be read is no demand: the 401 then means what any other one means.
+Source: Microsoft identity platform, "Claims challenges, claims requests, and client capabilities".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, urlsafe_b64decode
+from typing import Any, Final
+
+from iclients.answers import Answer
+
+MAX_CLAIMS: Final = 4096
+MAX_NESTING: Final = 50
+"""A demand is three objects deep; the JSON of one that goes on and on cannot be written again."""
+
+_PARAMETER: Final = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))')
+
+
+def claims_demanded(answer: Answer) -> str:
+    """The JSON text of the claims that a 401 demands; empty where it demands none, or none that can be read."""
+    if answer.status != 401:
+        return ""
+    header = answer.headers.get("www-authenticate", "")
+    parameters = {name.lower(): quoted or plain for name, quoted, plain in _PARAMETER.findall(header)}
+    text = parameters.get("claims", "").rstrip("=")
+    if parameters.get("error") != "insufficient_claims" or not 0 < len(text) <= MAX_CLAIMS:
+        return ""
+    decode = urlsafe_b64decode if {"-", "_"} & set(text) else b64decode
+    try:
+        claims = decode(text + "=" * (-len(text) % 4)).decode("utf-8")
+        return claims if _is_demand(json.loads(claims)) else ""
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _is_demand(claims: Any) -> bool:
+    """Objects under the names that OpenID Connect Core 1.0 §5.5 gives them, not too deep."""
+    is_flat = json.dumps(claims).count("{") + json.dumps(claims).count("[") <= MAX_NESTING
+    return is_flat and isinstance(claims, dict) and all(isinstance(part, dict) for part in claims.values())
