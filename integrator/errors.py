@@ -15,6 +15,15 @@
         ├── KeyUnusable           the key file is there and is no use
         └── SealBroken            a value was not sealed by these keys for this place
 
+Beside them, for whoever comes back from a provider, or with a link, in a browser:
+
+    StateRefused                  a callback that ends no consent
+    ├── StateUnknown              no consent was begun with this state
+    ├── StateUsed                 its callback has come already
+    ├── StateExpired              it was begun too long ago
+    └── StateElsewhere            it was begun in another browser
+    LinkRefused                   a consent link that is unknown, used or expired
+
 Every message is one sentence that names the thing, the place and the next step. No message holds a secret.
 """
 
@@ -99,6 +108,30 @@ class KeyUnusable(SealError):
 
 class SealBroken(SealError):
     """A value was not sealed by these keys for this place."""
+
+
+class StateRefused(Exception):
+    """A callback that ends no consent; nothing is used up."""
+
+
+class StateUnknown(StateRefused):
+    """No consent was begun with this state."""
+
+
+class StateUsed(StateRefused):
+    """The callback of this consent has come already."""
+
+
+class StateExpired(StateRefused):
+    """The consent was begun too long ago."""
+
+
+class StateElsewhere(StateRefused):
+    """The consent was begun in another browser."""
+
+
+class LinkRefused(Exception):
+    """A consent link that is unknown, has been used, or has expired."""
 
 
 def defect_sentence(error: BaseException) -> str:

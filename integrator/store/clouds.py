@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.schemas import CloudSchema
-from integrator.errors import InUse
 from integrator.store.named import Named
 from integrator.store.tables import clouds, iclients
 
@@ -28,6 +27,7 @@ class Clouds(Named[CloudProfile]):
         return next((cloud for cloud in candidates if cloud.allows_vault(vault_url)), None)
 
     def _check_unused(self, name: str) -> None:
-        user = self._connection.scalar(select(iclients.c.name).where(iclients.c.cloud == name).limit(1))
-        if user is not None:
-            raise InUse(f"Cloud {name} is used by iClient {user}: change or delete that first.")
+        users = self._connection.scalars(
+            select(iclients.c.name).where(iclients.c.cloud == name).order_by(iclients.c.name)
+        )
+        self._refuse_used(name, "iClient", [*users])

@@ -9,7 +9,6 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
@@ -20,6 +19,7 @@ from flows.errors import Fenced
 from flows.model import Cursor, Progress, RunStatus
 from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
 from integrator.store.flows import Flows
+from integrator.store.moments import iso
 from integrator.store.tables import flows, outcomes, runs
 
 UNFINISHED: Final = (RunStatus.WAITING, RunStatus.RUNNING)
@@ -50,7 +50,7 @@ class Run:
     def document(self) -> dict[str, Any]:
         """As `runs show --json` prints it."""
         document = {"run": self.id, "flow": self.flow, "status": self.status.value, **self.progress.document()}
-        document |= {"started": _iso(self.started_at), "ended": _iso(self.ended_at)}
+        document |= {"started": iso(self.started_at), "ended": iso(self.ended_at)}
         if self.error_message:
             document["error"] = {"code": self.error_code, "message": self.error_message}
         return document
@@ -69,12 +69,13 @@ class Claim:
 class Runs:
     """Runs over one connection; the transaction around it is its user's."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, flows: Flows) -> None:
         self._connection = connection
+        self._flows = flows
 
     def start(self, flow: str) -> Run:
         """A new run of this flow, waiting to be claimed. Raises NotFoundHere; RunInProgress where one is not over."""
-        flow_id = Flows(self._connection).id_of(flow)
+        flow_id = self._flows.id_of(flow)
         unfinished = select(runs.c.id).where(runs.c.flow_id == flow_id, runs.c.status.in_(UNFINISHED))
         other = self._connection.scalar(unfinished.order_by(runs.c.id).limit(1))
         if other is not None:
@@ -224,7 +225,3 @@ def _in_progress(flow: str, run_id: int) -> RunInProgress:
         f"or `integrator runs resume {run_id}` where its process is gone.",
         run_id,
     )
-
-
-def _iso(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

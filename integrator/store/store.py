@@ -10,9 +10,13 @@ from typing import Self
 
 from sqlalchemy import URL, Connection
 
+from iclients.clock import Clock, SystemClock
 from integrator.config import DATABASE_NAME, Config
+from integrator.store.audit import Audit, local_actor
 from integrator.store.clouds import Clouds
 from integrator.store.connections import Connections
+from integrator.store.consent_links import ConsentLinks
+from integrator.store.consent_states import ConsentStates
 from integrator.store.consents import Consents
 from integrator.store.database import Database, open_database
 from integrator.store.flows import Flows
@@ -20,6 +24,7 @@ from integrator.store.iclients import IClients
 from integrator.store.journal import DatabaseJournal
 from integrator.store.keys import KeysReport, any_sealed, keys_doctor, rotate
 from integrator.store.liveness import RunLocks
+from integrator.store.notices import Notices
 from integrator.store.runs import Claim, Runs
 from integrator.store.sealed import Key, Seal
 
@@ -27,41 +32,51 @@ from integrator.store.sealed import Key, Seal
 class Transaction:
     """Every repository over one transaction."""
 
-    def __init__(self, connection: Connection, seal: Seal) -> None:
-        self.clouds = Clouds(connection)
-        self.iclients = IClients(connection, seal)
-        self.connections = Connections(connection)
-        self.consents = Consents(connection, seal)
-        self.flows = Flows(connection)
-        self.runs = Runs(connection)
+    def __init__(self, connection: Connection, seal: Seal, actor: str, clock: Clock) -> None:
+        self.audit = Audit(connection, actor, clock)
+        self.notices = Notices(connection, clock)
+        self.clouds = Clouds(connection, self.audit)
+        self.iclients = IClients(connection, self.audit, seal)
+        self.flows = Flows(connection, self.audit)
+        self.connections = Connections(connection, self.audit, self.flows)
+        self.consents = Consents(connection, self.audit, self.connections, seal)
+        self.consent_states = ConsentStates(connection, self.connections, seal)
+        self.consent_links = ConsentLinks(connection, self.audit, self.connections)
+        self.runs = Runs(connection, self.flows)
 
 
 class Store:
-    """What an installation remembers. Close it, or use it in a `with` block."""
+    """What an installation remembers. Close it, or use it in a `with` block.
 
-    def __init__(self, database: Database, config: Config) -> None:
+    `actor` is who acts, as audit rows have it: whoever opens the store for somebody else says so.
+    """
+
+    def __init__(self, database: Database, config: Config, actor: str = "", clock: Clock | None = None) -> None:
+        self.actor = actor or local_actor()
+        self.clock: Clock = clock or SystemClock()
         self.database = database
         self.home = config.home
         self.seal = Seal(config.key_file, self._any_sealed)
         self.locks = RunLocks(_lock_folder(database, config))
+        self.consent_locks = _lock_folder(database, config) / "consents"
 
     @classmethod
-    def open(cls, config: Config) -> Store:
+    def open(cls, config: Config, *, actor: str = "", clock: Clock | None = None) -> Store:
         """The store of this installation, made where there is none. Raises StoreError."""
         where = config.database_url or URL.create("sqlite", database=str(config.home / DATABASE_NAME))
-        return cls(open_database(where), config)
+        return cls(open_database(where), config, actor, clock)
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """One transaction that writes: all of it, or nothing when an exception leaves the block."""
         with self.database.writing() as connection:
-            yield Transaction(connection, self.seal)
+            yield self._transaction(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """One transaction that only reads."""
         with self.database.reading() as connection:
-            yield Transaction(connection, self.seal)
+            yield self._transaction(connection)
 
     def journal(self, claim: Claim) -> DatabaseJournal:
         """The journal of a run that was claimed."""
@@ -87,13 +102,16 @@ class Store:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def _transaction(self, connection: Connection) -> Transaction:
+        return Transaction(connection, self.seal, self.actor, self.clock)
+
     def _any_sealed(self) -> bool:
         with self.database.reading() as connection:
             return any_sealed(connection)
 
 
 def _lock_folder(database: Database, config: Config) -> Path:
-    """Beside the database, because runs are numbered in it: whoever opens the same one sees the same locks."""
+    """Beside the database, because what is locked is numbered in it: whoever opens the same one sees the same locks."""
     url = database.engine.url
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return config.home / "locks"

@@ -47,6 +47,9 @@ iclients = Table(
     Column("cloud", String(100), nullable=False, index=True),
     Column("document", Text, nullable=False),
     Column("credential", Text),
+    Column("next_credential", Text),
+    Column("credential_expires", String(10), nullable=False, server_default=""),
+    Column("next_credential_expires", String(10), nullable=False, server_default=""),
     sqlite_autoincrement=True,
 )
 
@@ -58,6 +61,10 @@ connections = Table(
     Column("connector", String(100), nullable=False),
     Column("iclient", String(100), index=True),
     Column("document", Text, nullable=False),
+    Column("state", String(30), nullable=False, server_default="offline"),
+    Column("state_code", String(100), nullable=False, server_default=""),
+    Column("state_message", Text, nullable=False, server_default=""),
+    Column("state_at", Float),
     sqlite_autoincrement=True,
 )
 
@@ -67,6 +74,46 @@ consents = Table(
     Column("id", Integer, primary_key=True),
     Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), nullable=False, unique=True),
     Column("sealed", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="0"),
+    Column("lease", String(200), nullable=False, server_default=""),
+    Column("lease_until", Float, nullable=False, server_default="0"),
+    Column("exchanging", Float),
+    sqlite_autoincrement=True,
+)
+
+consent_states = Table(
+    "consent_states",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("state_hash", String(64), nullable=False, unique=True),
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("browser", String(64), nullable=False, server_default=""),
+    Column("sealed", Text, nullable=False),
+    Column("return_to", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("ended_at", Float),
+    Column("code", String(100), nullable=False, server_default=""),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("account", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+
+consent_links = Table(
+    "consent_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), nullable=False),
+    Column("made_by", String(200), nullable=False),
+    Column("made_for", String(200), nullable=False, server_default=""),
+    Column("return_to", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
     sqlite_autoincrement=True,
 )
 
@@ -77,6 +124,8 @@ flows = Table(
     Column("name", String(100), nullable=False, unique=True),
     Column("scheduled", Boolean, nullable=False, server_default=false()),
     Column("document", Text, nullable=False),
+    Column("paused", String(100), nullable=False, server_default=""),
+    Column("paused_at", Float),
     sqlite_autoincrement=True,
 )
 
@@ -138,5 +187,36 @@ ledger = Table(
     sqlite_with_rowid=False,
 )
 
-SEALED: Final = ((iclients, "credential"), (consents, "sealed"))
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("noun", String(30), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
+    sqlite_autoincrement=True,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("owner", String(200), nullable=False, server_default=""),
+    Column("subject", String(200), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("seen_at", Float),
+    sqlite_autoincrement=True,
+)
+
+SEALED: Final = (
+    (iclients, "credential"),
+    (iclients, "next_credential"),
+    (consents, "sealed"),
+    (consent_states, "sealed"),
+)
 """Every column that holds sealed texts, with its table."""

@@ -20,7 +20,7 @@ from iclients.secret import Secret
 from integrator import documents
 from integrator.bootstrap import Installation
 from integrator.config import Config
-from integrator.store.consents import KeptConsent
+from integrator.store.consent_keeping import KeptConsent
 
 SCOPES = ("https://vault.azure.net/.default",)
 
@@ -137,9 +137,9 @@ def consenting(installation: Installation, sandbox: Sandbox, tmp_path: Path) -> 
 def consent(installation: Installation, account: str) -> Consent:
     """Keeps a consent of this person, whose token is `token of NAME`."""
     now = installation.clock.now()
-    token = Token(Secret(f"token of {account}"), now + 3600, now + 3000)
-    made = Consent(Secret("refresh"), account, SCOPES, now, token)
-    KeptConsent(installation.store, "contoso").save(made)
+    token = Token(Secret(f"token of {account}"), now + 3600, now + 3000, asked=SCOPES)
+    made = Consent(Secret("refresh"), account, SCOPES, now, (token,))
+    KeptConsent(installation.store, "contoso").save(made, None)
     return made
 
 
@@ -158,14 +158,14 @@ def test_a_consent_that_was_put_back_is_seen_at_once(consenting: Installation) -
     before = consent(consenting, "ada")
     consent(consenting, "ben")
     assert token_now(consenting) == Secret("token of ben")
-    KeptConsent(consenting.store, "contoso").save(before)
+    KeptConsent(consenting.store, "contoso").save(before, None)
     assert token_now(consenting) == Secret("token of ada")
 
 
 def test_a_refreshed_consent_goes_on_in_the_same_session(consenting: Installation) -> None:
     made = consent(consenting, "ada")
     before = consenting.admission("contoso").session(SCOPES)
-    KeptConsent(consenting.store, "contoso").save(replace(made, refresh_token=Secret("next")))
+    KeptConsent(consenting.store, "contoso").save(replace(made, refresh_token=Secret("next")), None)
     assert consenting.admission("contoso").session(SCOPES) is before
 
 

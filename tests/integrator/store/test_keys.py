@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from connectors.model import Connection
 from iclients.credentials import ClientSecret
-from iclients.model import IClient
+from iclients.model import Consent, IClient
 from iclients.secret import Secret
 from integrator.config import Config
 from integrator.errors import KeyMissing, SealBroken
+from integrator.store.consent_states import SealedPending
 from integrator.store.named import Saved
 from integrator.store.store import Store
-from integrator.store.tables import iclients
+from integrator.store.tables import SEALED, iclients, metadata
 
 
 def _app(name: str, secret: str | None = "hunter2") -> IClient:
@@ -145,3 +149,31 @@ def test_a_rotation_that_cannot_open_a_value_changes_nothing(store: Store) -> No
     with pytest.raises(SealBroken):
         store.rotate_keys()
     assert store.seal.ring == before
+
+
+def test_rotating_covers_every_kind_of_sealed_value(store: Store) -> None:
+    consent = Consent(Secret("r1"), "ada", (), 5.0)
+    pending = SealedPending("n", Secret("v"), "https://here.test/callback", ())
+    row = {"kind": "consent", "user": "ada", "browser": "", "pending": pending, "return_to": ""}
+    _save(store, replace(_app("one"), next_credential=ClientSecret(Secret("next"))))
+    with store.writing() as stored:
+        stored.connections.save(Connection("contoso", "azure-key-vault", iclient="one"))
+        stored.consents.save("contoso", consent)
+        stored.consent_states.begin("state", "contoso", **row, now=1.0, expires_at=9.0)
+    key = store.rotate_keys()
+    report = store.keys_doctor()
+    assert (report.sealed, report.unopenable, len(SEALED)) == ({key.id: 4}, (), 4)
+    with store.writing() as stored:
+        assert stored.iclients.get("one").next_credential == ClientSecret(Secret("next"))
+        kept = stored.consents.find("contoso")
+        assert kept is not None
+        assert kept.consent == consent
+        assert stored.consent_states.take("state", "", 2.0).pending == pending
+
+
+def test_every_column_of_sealed_values_is_counted(store: Store) -> None:
+    named = {(table.name, column) for table, column in SEALED}
+    texts = {(table.name, column.name) for table in metadata.tables.values() for column in table.columns}
+    assert named == {
+        (table, column) for table, column in texts if column in ("sealed", "credential", "next_credential")
+    }
