@@ -14,9 +14,11 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	tests/install_node_packages
 	$(BIN)/pytest -n 2 --dist loadfile
 
 quick: .venv/installed-test
+	tests/install_node_packages
 	$(BIN)/pytest -n 2 --dist loadfile -m "not kill and not acceptance"
 
 lint: .venv/installed-test
@@ -26,6 +28,7 @@ lint: .venv/installed-test
 	$(BIN)/lint-imports
 
 nightly: .venv/installed-test
+	tests/install_node_packages
 	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile
 
 bench: .venv/installed-test
