@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from connectors.model import Connection
 from iclients import registry as providers
@@ -13,7 +13,8 @@ from iclients.clock import Clock
 from iclients.clouds import CloudProfile
 from iclients.consented import ConsentedTokens, ConsentKeeper
 from iclients.credentials import ManagedIdentity
-from iclients.grants import TOKEN_RETRYING, Grants
+from iclients.errors import NotAuthorized
+from iclients.grants import TOKEN_RETRYING, Grants, Slots
 from iclients.managed_identity import managed_identity_token
 from iclients.model import IClient, Token
 from iclients.retrying import Retrying
@@ -27,7 +28,17 @@ CONSENTED: Final = ("authorization_code", "device_code")
 _Key = tuple[str, str, tuple[str, ...]]
 """Whose token (the iClient's or the connection's), in which cloud, for what."""
 
-_Acquire = Callable[[tuple[str, ...], Token | None], Token]
+_Acquire = Callable[[tuple[str, ...], Token | None, str], Token]
+
+
+class Standing(Protocol):
+    """What becomes known of a connection when its tokens are asked for."""
+
+    def let_in(self) -> None:
+        """The provider has given a token."""
+
+    def refused(self, error: NotAuthorized) -> None:
+        """The provider has given none, and somebody must do something."""
 
 
 class Sessions:
@@ -58,6 +69,8 @@ class Admission:
     cloud: CloudProfile
     transport: Transport
     keeper: ConsentKeeper
+    slots: Slots
+    standing: Standing
     sessions: Sessions
     clock: Clock
     retrying: Retrying = TOKEN_RETRYING
@@ -70,7 +83,7 @@ class Admission:
     def grants(self) -> Grants:
         """What can be asked for at the iClient's provider."""
         provider = providers.provider(self.iclient.provider)
-        return Grants(self.iclient, provider, self.cloud, self.transport, self.clock, self.retrying)
+        return Grants(self.iclient, provider, self.cloud, self.transport, self.clock, self.retrying, self.slots)
 
     def session(self, scopes: Sequence[str]) -> AuthorizedSession:
         """The session for these scopes. Tokens of a person are the connection's own, those of an app the iClient's.
@@ -84,20 +97,34 @@ class Admission:
 
     def _consented(self) -> object:
         """Which consent there is: refreshing its tokens leaves it the same one."""
-        consent = self.keeper.get() if self.needs_consent else None
-        return consent and (consent.account, consent.scopes, consent.consented_at)
+        kept = self.keeper.get() if self.needs_consent else None
+        return kept and (kept.consent.account, kept.consent.scopes, kept.consent.consented_at)
 
     def _session(self, owner: str, asked: tuple[str, ...]) -> AuthorizedSession:
         acquire = self._acquire()
-        return AuthorizedSession((owner, asked), lambda old: acquire(asked, old), TokensInMemory(), self.clock)
+
+        def watched(old: Token | None, claims: str) -> Token:
+            try:
+                token = acquire(asked, old, claims)
+            except NotAuthorized as error:
+                self.standing.refused(error)
+                raise
+            self.standing.let_in()
+            return token
+
+        return AuthorizedSession((owner, asked), watched, TokensInMemory(), self.clock)
 
     def _acquire(self) -> _Acquire:
         credential = self.iclient.credential
         if self.needs_consent:
-            return ConsentedTokens(self.connection.name, self.grants(), self.keeper, self.clock).acquire
+            return self.consented().acquire
         if isinstance(credential, ManagedIdentity):
-            return lambda scopes, old: managed_identity_token(
+            return lambda scopes, old, claims: managed_identity_token(
                 credential, self.iclient.name, scopes, self.clock, self.retrying
             )
         grants = self.grants()
-        return lambda scopes, old: grants.client_credentials(scopes)
+        return lambda scopes, old, claims: grants.client_credentials(scopes, claims)
+
+    def consented(self) -> ConsentedTokens:
+        """The tokens of this connection's consent."""
+        return ConsentedTokens(self.connection.name, self.grants(), self.keeper, self.clock)

@@ -1,60 +1,80 @@
-"""Save & authorize from the command line: a person consents, the token is kept before it is used, the connection pings."""
+"""Save & authorize from the command line: where the person goes, where the callback arrives, how long it is waited for.
+
+Where a server of this installation answers at the redirect URI, it receives the callback, and the command watches the
+consent's row; otherwise the command itself receives it on loopback.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-from connectors.errors import SettingsError
-from iclients.consent import Pending, WrongCallback, address, begin, code_from
+from iclients.consent import WrongCallback
 from iclients.errors import NotAuthorized, RemoteError
-from iclients.model import Consent, Token
 from integrator.bootstrap import Installation
 from integrator.callback import Page, receiving
+from integrator.consenting import Authorized, Begun, Consenting
+from integrator.preflight import is_served, redirect_uri_of, refuse_hopeless
+
+POLL_SECONDS: Final = 0.5
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Authorized:
-    """A connection that is online: who let it in, to what, and what its ping said."""
+class Wanted:
+    """How a consent is wanted: for how long it is waited for, for whom, and what the provider is told of it."""
 
-    connection: str
-    account: str
-    scopes: tuple[str, ...]
-    message: str
+    timeout_seconds: float = 300.0
+    hints: Mapping[str, str] = field(default_factory=dict)
+    is_for_all: bool = False
+    """An administrator's consent for everybody in the tenant, instead of a person's for the connection."""
 
 
 class Authorizing:
-    """Authorizes one connection. `say` tells the person where to go."""
+    """Authorizes one connection. `say` tells the person where to go, `waiting` how many seconds are left."""
 
-    def __init__(self, installation: Installation, name: str, say: Say) -> None:
-        """Raises NotFoundHere; SettingsError where the connection needs no consent."""
+    def __init__(
+        self, installation: Installation, name: str, say: Say, waiting: Callable[[float], None] = lambda left: None
+    ) -> None:
         self._installation = installation
         self._name = name
         self._say = say
-        self._admission = installation.admission(name)
-        if not self._admission.needs_consent:
-            raise SettingsError(
-                f"Connection {name} has auth: {self._admission.connection.auth}, for which nobody consents: "
-                f"`integrator connections test {name}` says whether it works."
-            )
-        self._grants = self._admission.grants()
-        self._scopes = installation.connector(name).scopes
+        self._waiting = waiting
+        self._consenting = Consenting(installation)
 
-    def run(self, timeout_seconds: float) -> Authorized:
-        """Take a person through the consent. Raises NotAuthorized where it does not end well: what was kept stays."""
-        if self._admission.connection.auth == "device_code":
-            return self._by_device(timeout_seconds)
-        return self._by_browser(timeout_seconds)
+    def run(self, wanted: Wanted) -> Authorized:
+        """Take a person through the consent. Raises NotAuthorized where it does not end well: what was kept stays.
 
-    def _by_browser(self, timeout_seconds: float) -> Authorized:
+        Raises NotFoundHere; SettingsError where the connection needs no consent.
+        """
+        auth = self._consenting.auth_of(self._name)
+        if auth == "device_code" and not wanted.is_for_all:
+            return self._consenting.by_device(self._name, self._show_code, wanted.timeout_seconds)
+        if is_served(self._installation):
+            return self._by_server(wanted)
+        return self._by_loopback(wanted)
+
+    def _by_server(self, wanted: Wanted) -> Authorized:
+        refuse_hopeless(self._installation, self._name)
+        begun = self._begin(redirect_uri_of(self._installation), wanted)
+        self._say(f"Open: {begun.address}")
+        clock = self._installation.clock
+        ends_at = clock.monotonic() + wanted.timeout_seconds
+        while (left := ends_at - clock.monotonic()) > 0:
+            if done := self._consenting.outcome(self._name, begun.state):
+                return done
+            self._waiting(left)
+            clock.sleep(min(POLL_SECONDS, left))
+        raise self._nobody_came(wanted, redirect_uri_of(self._installation))
+
+    def _by_loopback(self, wanted: Wanted) -> Authorized:
         ended: list[Authorized | RemoteError] = []
 
         def judge(callback: dict[str, list[str]]) -> Page:
             try:
-                code = code_from(callback, pending, iclient, provider, endpoints.issuer, self._now())
-                ended.append(self._keep(self._grants.redeem(code, pending, self._scopes), pending))
+                ended.append(self._consenting.finish(callback, only=begun.state))
             except WrongCallback as error:
                 return Page(400, "This is not the callback that is waited for", str(error))
             except RemoteError as error:
@@ -62,61 +82,32 @@ class Authorizing:
                 return Page(200, "Not authorized", str(error))
             return Page(200, "Authorized", f"Connection {self._name} is online: close this page.")
 
-        iclient, provider, endpoints = self._grants.iclient, self._grants.provider, self._grants.endpoints()
         with receiving(self._installation.config.public_url, judge) as receiver:
-            asked = provider.consent_scopes(self._scopes)
-            pending = begin(receiver.redirect_uri, asked, self._now())
-            self._say(f"Open: {address(pending, iclient, provider, endpoints)}")
-            if not receiver.answered.wait(timeout_seconds):
-                raise NotAuthorized(
-                    f"Nobody came back within {timeout_seconds:.0f} s: start again, and compare the redirect URI "
-                    f"{receiver.redirect_uri} with what the provider has registered.",
-                    code="consent_timeout",
-                )
+            begun = self._begin(receiver.redirect_uri, wanted)
+            self._say(f"Open: {begun.address}")
+            left = wanted.timeout_seconds
+            while left > 0 and not receiver.answered.wait(min(1.0, left)):
+                left -= 1.0
+                self._waiting(left)
+            if not receiver.answered.is_set():
+                raise self._nobody_came(wanted, receiver.redirect_uri)
         return _result(ended[0])
 
-    def _by_device(self, timeout_seconds: float) -> Authorized:
-        asked = self._grants.provider.consent_scopes(self._scopes)
-        device = self._grants.device_begin(asked)
-        self._say(f"Open: {device.verification_uri}")
-        self._say(f"Code: {device.user_code}")
-        patient = replace(device, expires_seconds=min(device.expires_seconds, timeout_seconds))
-        return self._keep(self._grants.device_poll(patient, self._scopes), None)
+    def _begin(self, redirect_uri: str, wanted: Wanted) -> Begun:
+        if wanted.is_for_all:
+            return self._consenting.begin_for_all(self._name, redirect_uri)
+        return self._consenting.begin(self._name, redirect_uri, hints=wanted.hints)
 
-    def _keep(self, token: Token, pending: Pending | None) -> Authorized:
-        """Keep the token before it is used, then see whether the connection works with it."""
-        account = self._account(token, pending)
-        consent = Consent(token.refresh_token, account, token.scopes, self._now(), token)
-        with self._admission.keeper.exclusive():
-            before = self._admission.keeper.get()
-            self._admission.keeper.save(consent)
-        try:
-            message = self._installation.connector(self._name).ping().message
-        except NotAuthorized:
-            if before is not None:
-                with self._admission.keeper.exclusive():
-                    self._admission.keeper.save(before)
-            raise
-        return Authorized(self._name, account, token.scopes, message)
+    def _show_code(self, address: str, code: str) -> None:
+        self._say(f"Open: {address}")
+        self._say(f"Code: {code}")
 
-    def _account(self, token: Token, pending: Pending | None) -> str:
-        if token.id_token is None:
-            return ""
-        from iclients.id_tokens import account_of  # JOSE loads slowly
-
-        endpoints = self._grants.endpoints()
-        return account_of(
-            token.id_token,
-            jwks_uri=endpoints.need("jwks_uri", self._grants.iclient.name),
-            issuer=endpoints.issuer,
-            client_id=self._grants.iclient.client_id,
-            nonce=pending.nonce if pending else None,
-            now=self._now(),
-            fetch=self._grants.fetch,
+    def _nobody_came(self, wanted: Wanted, redirect_uri: str) -> NotAuthorized:
+        return NotAuthorized(
+            f"Nobody came back within {wanted.timeout_seconds:.0f} s: start again, and compare the redirect URI "
+            f"{redirect_uri} with what the provider has registered.",
+            code="consent_timeout",
         )
-
-    def _now(self) -> float:
-        return self._installation.clock.now()
 
 
 def _result(ended: Authorized | RemoteError) -> Authorized:

@@ -25,6 +25,8 @@ from iclients.retrying import IMPATIENT
 from iclients.transport import Transport
 from integrator.admission import Admission, Sessions
 from integrator.config import Config
+from integrator.global_iclients import with_iclient
+from integrator.standing import ConnectionStanding, KeptSlots
 from integrator.store.consents import KeptConsent
 from integrator.store.store import Store, Transaction
 
@@ -77,7 +79,7 @@ class Installation:
 
     def _found(self, name: str) -> tuple[Connection, IClient | None, CloudProfile]:
         with self.store.reading() as stored:
-            connection = stored.connections.get(name)
+            connection = with_iclient(stored, stored.connections.get(name))
             iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
             return connection, iclient, _cloud(stored, connection, iclient)
 
@@ -101,7 +103,9 @@ class Installation:
             iclient=iclient,
             cloud=cloud,
             transport=self._transport(Path(ca_file) if ca_file else cloud.ca_file),
-            keeper=KeptConsent(self.store, connection.name),
+            keeper=KeptConsent(self.store, connection.name, self.clock),
+            slots=KeptSlots(self.store, iclient.name),
+            standing=ConnectionStanding(self.store, connection.name, self.clock),
             sessions=self._sessions,
             clock=self.clock,
             retrying=self._retrying or TOKEN_RETRYING,

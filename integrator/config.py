@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from integrator import return_urls
 from integrator.errors import BadUsage
 
 DATABASE_NAME: Final = "integrator.db"
@@ -24,6 +25,8 @@ class Config:
     database_url: str | None = field(repr=False)
     """None: SQLite, in the home folder."""
     public_url: str | None = None
+    return_urls: tuple[str, ...] = ()
+    """Origins or prefixes that people may be sent to after a consent."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Config:
@@ -38,6 +41,7 @@ class Config:
             key_file=_absolute(environ.get("INTEGRATOR_KEY_FILE") or home / KEY_NAME),
             database_url=environ.get("INTEGRATOR_DATABASE_URL") or None,
             public_url=_public_url(environ.get("INTEGRATOR_PUBLIC_URL") or None),
+            return_urls=_return_urls(environ.get("INTEGRATOR_RETURN_URLS") or ""),
         )
 
 
@@ -69,3 +73,13 @@ def _public_url(url: str | None) -> str | None:
             f"INTEGRATOR_PUBLIC_URL is {url}, which is no address of a server: write it as https://host or https://host/path."
         )
     return url.rstrip("/")
+
+
+def _return_urls(text: str) -> tuple[str, ...]:
+    try:
+        return return_urls.listed(text)
+    except ValueError as error:
+        raise BadUsage(
+            f"INTEGRATOR_RETURN_URLS cannot be used: {error}; write such as https://host or https://host/path, parted by "
+            "spaces."
+        ) from None

@@ -15,7 +15,7 @@ def destinations(transaction: Transaction) -> dict[str, tuple[Any, ...]]:
     """Where the stored credential of each iClient goes, and as whose."""
     found = {}
     for iclient in transaction.iclients.all():
-        if transaction.iclients.has_credential(iclient.name):
+        if any(slot["set"] for slot in transaction.iclients.slots(iclient.name).values()):
             cloud = transaction.clouds.find(iclient.cloud)
             place = (cloud.authority, str(cloud.ca_file)) if cloud else ()
             typed = json.dumps(dict(iclient.settings), sort_keys=True, default=str)
@@ -28,9 +28,9 @@ def check(transaction: Transaction, before: Mapping[str, tuple[Any, ...]], given
 
     Otherwise whoever can change a document could have a secret sent to an address of theirs.
     """
-    renewed = {iclient.name for iclient in given if iclient.credential is not None}
+    renewed = {iclient.name: iclient for iclient in given}
     for name, now in destinations(transaction).items():
-        if name in before and before[name] != now and name not in renewed:
+        if name in before and before[name] != now and _keeps_one(transaction, name, renewed.get(name)):
             position = next((place for place, iclient in enumerate(given) if iclient.name == name), None)
             where: Where = ("clouds",) if position is None else ("iclients", position)
             raise Wrong(
@@ -38,3 +38,10 @@ def check(transaction: Transaction, before: Mapping[str, tuple[Any, ...]], given
                 f"{shown(where)} would send the stored credential of iClient {name} to another place: give its "
                 "credential again in this document.",
             )
+
+
+def _keeps_one(transaction: Transaction, name: str, given: IClient | None) -> bool:
+    """Whether a slot holds something that this document does not give again."""
+    return any(
+        told["set"] and getattr(given, slot, None) is None for slot, told in transaction.iclients.slots(name).items()
+    )

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import UTC, date, datetime
 
 from connectors import registry as connectors
 from connectors.errors import SettingsError
 from iclients import registry as providers
+from iclients.expiry import endings
 from integrator.bootstrap import Installation
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: a sentence, which for something wrong names the next step."""
-
-    subject: str
-    is_ok: bool
-    sentence: str
-
-    def document(self) -> dict[str, Any]:
-        """As `doctor --json` prints it."""
-        return asdict(self)
+from integrator.errors import SealError
+from integrator.findings import Finding
+from integrator.global_iclients import with_iclient
+from integrator.standing import NEEDS_AUTHORIZATION
+from integrator.store.connections import State
+from integrator.store.store import Transaction
 
 
 def examine(installation: Installation) -> list[Finding]:
@@ -72,25 +65,44 @@ def _keys(installation: Installation) -> Iterator[Finding]:
 
 
 def _iclients(installation: Installation) -> Iterator[Finding]:
+    today = datetime.fromtimestamp(installation.clock.now(), UTC).date()
     with installation.store.reading() as stored:
         for name in stored.iclients.names():
-            if stored.iclients.has_credential(name):
-                yield Finding(f"iClient {name}", True, "its credential is set.")
-            else:
-                yield Finding(
-                    f"iClient {name}", False, "it has no credential: put client_secret into a document and apply it."
-                )
+            yield from _iclient(stored, name, today)
+
+
+def _iclient(stored: Transaction, name: str, today: date) -> Iterator[Finding]:
+    subject = f"iClient {name}"
+    if not stored.iclients.has_credential(name):
+        yield Finding(subject, False, "it has no credential: put client_secret into a document and apply it.")
+        return
+    try:
+        ending = list(endings(stored.iclients.get(name), today))
+    except SealError as error:
+        yield Finding(subject, False, str(error))
+        return
+    for one in ending:
+        yield Finding(subject, False, one.sentence)
+    if not ending:
+        yield Finding(subject, True, "its credential is set.")
 
 
 def _connections(installation: Installation) -> Iterator[Finding]:
     with installation.store.reading() as stored:
-        found = stored.connections.all()
+        found = [with_iclient(stored, connection) for connection in stored.connections.all()]
+        states = stored.connections.states()
     for connection in found:
         try:
             connectors.connector(connection.connector).descriptor.check(connection)
-            yield Finding(f"connection {connection.name}", True, "its settings are complete.")
+            yield _standing(connection.name, states[connection.name])
         except SettingsError as error:
             yield Finding(f"connection {connection.name}", False, str(error))
+
+
+def _standing(name: str, told: State) -> Finding:
+    if told.state == NEEDS_AUTHORIZATION:
+        return Finding(f"connection {name}", False, f"it needs authorization: {told.message}")
+    return Finding(f"connection {name}", True, f"its settings are complete; it is {told.state}.")
 
 
 def _runs(installation: Installation) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.model import IClient
 from iclients.secret import Secret
+from integrator.global_iclients import with_iclient
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
 
@@ -218,7 +219,7 @@ def _check_connection(transaction: Transaction, where: Where, connection: Connec
             f"installed are: {', '.join(installed)}.",
         )
     try:
-        _descriptor(connection.connector).check(connection)
+        _descriptor(connection.connector).check(with_iclient(transaction, connection))
     except SettingsError as error:
         raise Wrong(_nearest(where, connection, str(error)), f"connections[{where[1]}] cannot work: {error}") from error
     if connection.iclient is not None and transaction.iclients.find(connection.iclient) is None:

@@ -12,14 +12,21 @@ from integrator.cli.ending import ending
 
 _COMMANDS: Final = {
     "demo": ("integrator.cli.demo:demo", "The whole story on this machine, in under a minute."),
+    "serve": ("integrator.cli.serve:serve", "The pages that people consent on, and housekeeping, in one process."),
     "sandbox": ("integrator.cli.sandbox:sandbox", "A local Azure on TLS: Entra and Key Vaults to try things on."),
     "apply": ("integrator.cli.documents:apply_document", "Create or update what a document describes."),
     "dump": ("integrator.cli.documents:dump_document", "The same document back, without secrets."),
     "clouds": ("integrator.cli.nouns:clouds", "Cloud profiles of your own: list, show, delete."),
-    "iclients": ("integrator.cli.nouns:iclients", "OAuth 2.0 clients: list, show, delete."),
-    "connections": ("integrator.cli.connections:connections", "Connections: list, show, test, authorize, delete."),
+    "iclients": ("integrator.cli.iclients:iclients", "OAuth 2.0 clients: list, show, delete."),
+    "providers": ("integrator.cli.providers:providers", "Authorization servers that are known: list, show."),
+    "connections": (
+        "integrator.cli.connections:connections",
+        "Connections: list, show, test, authorize, preflight, link, revoke, delete.",
+    ),
     "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, delete."),
     "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
+    "audit": ("integrator.cli.audit:audit", "Who changed what, and when: list, show."),
+    "notices": ("integrator.cli.notices:notices", "What owners must know: list, seen."),
     "keys": ("integrator.cli.keys:keys", "The keys that seal the database: doctor, rotate."),
     "doctor": ("integrator.cli.doctor:doctor", "What is wrong with this installation, and what to do next."),
 }

@@ -1,12 +1,18 @@
-"""`integrator connections`: list, show, test, authorize, delete."""
+"""`integrator connections`: list, show, test, authorize, preflight, link, revoke, delete."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Callable
 
 import click
 
 from integrator.cli.nouns import add_noun
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json
+from integrator.errors import ExitCode
+
+LINK_HOURS = 72
 
 
 @click.group()
@@ -14,7 +20,7 @@ def connections() -> None:
     """Connections to systems. Make or change one with a document: `integrator apply FILE`."""
 
 
-add_noun(connections, "connection", ("name", "connector", "api_type", "auth", "iclient"))
+add_noun(connections, "connection", ("name", "state", "connector", "api_type", "auth", "iclient"))
 
 
 @connections.command()
@@ -25,8 +31,10 @@ def test(name: str, as_json: bool) -> None:
 
     Ends 0 when it works, 4 when it needs authorization, 1 when something else is wrong.
     """
+    from integrator.pinging import tested
+
     with opened(waited_for=True) as installation:
-        message = installation.connector(name).ping().message
+        message = tested(installation, name)
     if as_json:
         print_json({"connection": name, "ok": True, "message": message})
     else:
@@ -38,17 +46,29 @@ def test(name: str, as_json: bool) -> None:
 @click.option(
     "--timeout", type=click.FloatRange(1, 3600), default=300.0, help="How many seconds to wait. Default: 300."
 )
+@click.option("--login-hint", help="The account that the provider's page fills in.")
+@click.option(
+    "--prompt",
+    type=click.Choice(["login", "consent", "select_account", "none"]),
+    help="What the provider asks even where it need not.",
+)
+@click.option("--for-everybody", is_flag=True, help="An administrator consents for everybody in the tenant.")
 @json_option
-def authorize(name: str, timeout: float, as_json: bool) -> None:
+def authorize(
+    name: str, timeout: float, login_hint: str | None, prompt: str | None, for_everybody: bool, as_json: bool
+) -> None:
     """Let a person consent: prints an address to open (and a code to type there), and waits.
 
     Ends 0 when the connection is online, 4 with the reason when it is not; a token that works stays as it was then.
-    Register http://127.0.0.1/callback (any port) as a redirect URI at the provider.
+    Without a server of this installation at INTEGRATOR_PUBLIC_URL the command receives the callback itself: register
+    http://127.0.0.1/callback (any port) at the provider. `integrator connections preflight NAME` checks all this.
     """
-    from integrator.authorizing import Authorizing
+    from integrator.authorizing import Authorizing, Wanted
 
+    hints = {key: value for key, value in (("login_hint", login_hint), ("prompt", prompt)) if value}
     with opened() as installation:
-        done = Authorizing(installation, name, lambda line: click.echo(line, err=True)).run(timeout)
+        authorizing = Authorizing(installation, name, lambda line: click.echo(line, err=True), _countdown())
+        done = authorizing.run(Wanted(timeout, hints, for_everybody))
     if as_json:
         print_json(
             {
@@ -56,9 +76,74 @@ def authorize(name: str, timeout: float, as_json: bool) -> None:
                 "ok": True,
                 "account": done.account,
                 "scopes": list(done.scopes),
+                "missing_scopes": list(done.missing),
                 "message": done.message,
             }
         )
+        return
+    by = f" by {done.account}" if done.account else ""
+    click.echo(f"{name}: authorized{by} for {', '.join(done.scopes)}. {done.message}")
+    if done.missing:
+        click.echo(f"Not given: {', '.join(done.missing)}.", err=True)
+
+
+@connections.command()
+@click.argument("name")
+@json_option
+def preflight(name: str, as_json: bool) -> int:
+    """Look at everything that a consent needs, before a person is sent away; ends 1 where it could not end well."""
+    from integrator.preflight import preflight as look
+
+    with opened(waited_for=True) as installation:
+        findings = look(installation, name)
+    if as_json:
+        print_json([finding.document() for finding in findings])
     else:
-        by = f" by {done.account}" if done.account else ""
-        click.echo(f"{name}: authorized{by} for {', '.join(done.scopes)}. {done.message}")
+        for finding in findings:
+            mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
+            click.echo(f"{mark}  {finding.subject}: {finding.sentence}")
+    return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED
+
+
+@connections.command()
+@click.argument("name")
+@click.option("--for", "made_for", default="", help="Who the link is for: shown on its page.")
+@click.option("--hours", type=click.IntRange(1, 24 * 30), default=LINK_HOURS, help="How long it lives. Default: 72.")
+@click.option("--return-to", default="", help="Where the person goes afterwards; on INTEGRATOR_RETURN_URLS.")
+@json_option
+def link(name: str, made_for: str, hours: int, return_to: str, as_json: bool) -> None:
+    """Make a link by which somebody else consents: single use, and it expires. Needs `integrator serve`."""
+    from integrator.linking import make_link
+
+    with opened(waited_for=True) as installation:
+        address = make_link(installation, name, made_for, hours * 3600.0, return_to)
+    if as_json:
+        print_json({"connection": name, "link": address, "hours": hours})
+    else:
+        click.echo(address)
+
+
+@connections.command()
+@click.argument("name")
+@json_option
+def revoke(name: str, as_json: bool) -> None:
+    """Give the consent of this connection back to the provider, and forget its tokens."""
+    from integrator.consenting import Consenting
+
+    with opened() as installation:
+        was_told = Consenting(installation).revoke(name)
+    if as_json:
+        print_json({"connection": name, "revoked": True, "provider_told": was_told})
+        return
+    told = "" if was_told else " The provider has no way to be told: remove the app there, too."
+    click.echo(f"{name}: the consent is forgotten.{told}")
+
+
+def _countdown() -> Callable[[float], None]:
+    """A line that counts down on a terminal, and nothing elsewhere."""
+
+    def count(left: float) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rWaiting for the consent, {left:.0f} s left … ", nl=False, err=True)
+
+    return count

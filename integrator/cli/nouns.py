@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 
 
 @click.group()
-def iclients() -> None:
-    """OAuth 2.0 clients. Make or change one with a document: `integrator apply FILE`."""
-
-
-@click.group()
 def clouds() -> None:
     """Cloud profiles of your own; public, usgov and china are built in. Make one with a document."""
 
@@ -58,6 +53,13 @@ def add_noun(group: click.Group, noun: str, heads: tuple[str, ...], cells: Cells
         else:
             click.echo(text(document), nl=False)
 
+    add_delete(group, noun)
+
+
+def add_delete(group: click.Group, noun: str) -> None:
+    """Give a group the command delete for the repository of its name."""
+    repository = group.name or noun
+
     @group.command(help=f"Forget {_article(noun)} {noun}; refused while something uses it.")
     @click.argument("name")
     @json_option
@@ -80,12 +82,11 @@ def document_of(stored: Transaction, repository: str, name: str) -> dict[str, An
     found = things.find(name)
     thing = things.get(name) if found is None else found
     document: dict[str, Any] = things.document(thing)
-    if repository == "iclients":
-        document.pop("credential", None)
-        document.setdefault("cloud", "public")
-        document["credential_set"] = stored.iclients.has_credential(name)
+    if repository == "connections":
+        document |= stored.connections.state(name).document()
+    if repository == "flows" and (paused := stored.flows.paused().get(name)):
+        document["paused"] = paused
     return document
 
 
-add_noun(iclients, "iClient", ("name", "provider", "cloud", "tenant", "client_id", "credential_set"))
 add_noun(clouds, "cloud", ("name", "authority", "vaults"))

@@ -86,7 +86,7 @@ def test_a_consent_that_fails_leaves_a_working_token_as_it_was(person: House, la
     lab.control("POST", "consent/remove", user="ben")
     process, url = begun(person)
     visit(consent(url, "ben", "cancel", ca_file=lab.cloud["ca_file"]))
-    assert "declined" in ended(process, 4).err
+    assert "cancelled" in ended(process, 4).err
     process, _ = begun(person, "--timeout", "1")
     assert "Nobody came back" in ended(process, 4).err
     person("connections", "test", "contoso")

@@ -19,13 +19,14 @@ HOMES = {
         "*/schemas.py",
         "connectors/descriptor.py",
         "iclients/grants.py",  # judges an answer: only to catch ValidationError
-        "iclients/token_endpoint.py",  # likewise
+        "iclients/token_answers.py",  # likewise
         "integrator/web/*",
         "integrator/api/*",
     ],
     "sqlalchemy": ["integrator/store/*", "connectors/sql/*"],
     "alembic": ["integrator/store/*"],
     "flask": ["integrator/web/*", "integrator/api/*", "connectors/*/sandbox/*"],
+    "waitress": ["integrator/web/server.py"],
     "apscheduler": ["integrator/scheduler.py"],
     "joserfc": ["iclients/*", "connectors/*/sandbox/*"],
     "cryptography": ["integrator/store/sealed.py", "iclients/*", "connectors/*/sandbox/*"],
@@ -35,7 +36,7 @@ HOMES = {
     "jmespath": ["flows/expressions.py"],
     "jinja2": ["flows/templates.py", "integrator/web/*"],
     "click": ["integrator/cli/*", "integrator/cli.py"],
-    "pytest": ["connectors/testing/*"],
+    "pytest": ["connectors/testing/*", "iclients/testing/*"],
     "rich": ["integrator/cli/*", "integrator/cli.py", "integrator/demo/*"],
 }
 """Library → where it may be imported. What is not here may not be imported at all."""

@@ -32,6 +32,7 @@ BROAD_EXCEPTS = {
     "integrator/cli/ending.py": "the process's boundary: a person reads a sentence",
     "integrator/doctor.py": "the plug-in loader: a plug-in may raise anything",
     "integrator/runner.py": "the run's boundary: its row must say how it ended",
+    "integrator/scheduler.py": "the job's boundary: nobody waits for it who could be told",
     "integrator/store/database.py": "rolls back, and raises again",
 }
 

@@ -70,3 +70,14 @@ def test_a_printed_configuration_does_not_show_the_databases_password(tmp_path: 
     url = "postgresql://user:hunter2@db/integrator"
     config = Config.from_environment({"INTEGRATOR_HOME": str(tmp_path), "INTEGRATOR_DATABASE_URL": url})
     assert "hunter2" not in repr(config)
+
+
+def test_addresses_to_return_to_are_listed(tmp_path: Path) -> None:
+    environ = {"INTEGRATOR_HOME": str(tmp_path), "INTEGRATOR_RETURN_URLS": "https://a.test, https://b.test/x"}
+    assert Config.from_environment(environ).return_urls == ("https://a.test", "https://b.test/x")
+    assert Config.from_environment({"INTEGRATOR_HOME": str(tmp_path)}).return_urls == ()
+
+
+def test_an_address_to_return_to_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadUsage, match="INTEGRATOR_RETURN_URLS"):
+        Config.from_environment({"INTEGRATOR_HOME": str(tmp_path), "INTEGRATOR_RETURN_URLS": "https://a.test *"})

@@ -1,0 +1,253 @@
+"""Consents: begun for somebody, ended by a callback or a device code, kept before they are used.
+
+What a consent has begun with is a row: single use, ten minutes, bound to who began it, to the connection and, where it
+was begun in a browser, to that browser; nonce and verifier are sealed. The row is used up before the code is sent, so
+that a crash after it can never send the code again; until then nothing that a stranger sends uses it up.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from connectors.errors import SettingsError
+from iclients import consent
+from iclients.consent import Parameters, Pending, WrongCallback
+from iclients.errors import NotAuthorized, RemoteError
+from iclients.grants import Grants
+from iclients.model import Consent, Token
+from integrator.admission import Admission
+from integrator.bootstrap import Installation
+from integrator.errors import StateRefused
+from integrator.standing import OFFLINE
+from integrator.store.consent_states import SealedPending, TakenState
+
+CONSENT: Final = "consent"
+ADMIN: Final = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A consent that waits for its callback: where the person goes, and the state by which its row is found."""
+
+    address: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """A consent that has ended well: who let the connection in, to what, and what its ping said."""
+
+    connection: str
+    account: str
+    scopes: tuple[str, ...]
+    missing: tuple[str, ...]
+    """Scopes that were asked for and not given."""
+
+    message: str
+    return_to: str = ""
+
+
+_Device = Callable[[str, str], None]
+"""Tells a person where to go and which code to type there."""
+
+
+class Consenting:
+    """The consents of one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._store = installation.store
+
+    def begin(
+        self,
+        name: str,
+        redirect_uri: str,
+        *,
+        browser: str = "",
+        return_to: str = "",
+        hints: Mapping[str, str] | None = None,
+    ) -> Begun:
+        """Begin a consent for this connection. `browser` is a secret that only the browser which began it has.
+
+        Raises NotFoundHere; SettingsError where nobody needs to consent; NotAuthorized where it could not end well.
+        """
+        admission = self._admission(name)
+        grants = admission.grants()
+        asked = grants.provider.consent_scopes(grants.iclient, self._scopes(name))
+        grants.provider.check(grants.iclient)
+        grants.provider.check_consent_scopes(grants.iclient, self._scopes(name))
+        pending = consent.begin(redirect_uri, asked, self._now())
+        asked_with = {**self._demanded(admission), **(hints or {})}
+        address = consent.address(pending, grants.iclient, grants.provider, grants.endpoints(), asked_with)
+        self._remember(name, CONSENT, pending, browser, return_to)
+        return Begun(address, pending.state)
+
+    def begin_for_all(self, name: str, redirect_uri: str, *, browser: str = "") -> Begun:
+        """Begin an administrator's consent for everybody in the tenant. Raises as `begin` does."""
+        grants = self._installation.admission(name).grants()
+        pending = consent.begin(redirect_uri, self._scopes(name), self._now())
+        address = grants.provider.admin_consent_address(
+            grants.iclient, grants.cloud, pending.scopes, redirect_uri, pending.state
+        )
+        self._remember(name, ADMIN, pending, browser, "")
+        return Begun(address, pending.state)
+
+    def auth_of(self, name: str) -> str:
+        """How this connection's person consents. Raises NotFoundHere; SettingsError where nobody needs to."""
+        return str(self._admission(name).connection.auth)
+
+    def outcome(self, name: str, state: str) -> Authorized | None:
+        """How a consent that somebody else ends has ended; None while it has not. Raises NotAuthorized as it failed."""
+        with self._store.reading() as stored:
+            ended = stored.consent_states.outcome(state)
+        if ended is None:
+            return None
+        if ended.code:
+            raise NotAuthorized(ended.message, code=ended.code)
+        kept = self._admission(name).keeper.get()
+        return Authorized(name, ended.account, kept.consent.scopes if kept else (), (), ended.message)
+
+    def revoke(self, name: str) -> bool:
+        """Give a consent back to the provider and forget it; says whether the provider was told.
+
+        A provider without a revocation endpoint is not told: its tokens end by themselves. Raises NotFoundHere;
+        NotAuthorized where there is no consent; what asking the provider raises, and then nothing is forgotten.
+        """
+        admission = self._admission(name)
+        with admission.keeper.exclusive():
+            kept = admission.keeper.get()
+            if kept is None:
+                raise NotAuthorized(f"Connection {name} has no consent to revoke.", code="not_consented")
+            grants = admission.grants()
+            can_tell = bool(grants.endpoints().revocation_endpoint) and kept.consent.refresh_token is not None
+            if can_tell and kept.consent.refresh_token is not None:
+                grants.revoke(kept.consent.refresh_token)
+            with self._store.writing() as stored:
+                stored.consents.forget(name)
+                stored.connections.set_state(name, OFFLINE, at=self._now())
+        return can_tell
+
+    def finish(self, callback: Parameters, *, browser: str = "", only: str | None = None) -> Authorized:
+        """End the consent that this callback belongs to: exchange, keep, ping. With `only`, no other one.
+
+        Raises WrongCallback where it belongs to none that waits, or to another browser's: nothing is used up then.
+        Raises NotAuthorized, and what asking a provider raises, where the consent has failed.
+        """
+        state = consent.state_from(callback)
+        if only is not None and not secrets.compare_digest(state.encode(), only.encode()):
+            raise WrongCallback("This address belongs to another consent than the one that is waited for here.")
+        try:
+            with self._store.writing() as stored:
+                taken = stored.consent_states.take(state, browser, self._now())
+        except StateRefused as error:
+            raise WrongCallback(str(error)) from None
+        try:
+            done = self._finished(callback, state, taken)
+        except RemoteError as error:
+            self._end(taken, error.code, str(error), "")
+            raise
+        self._end(taken, "", done.message, done.account)
+        return replace(done, return_to=taken.return_to)
+
+    def by_device(self, name: str, say: _Device, timeout_seconds: float) -> Authorized:
+        """Take a person through a consent on any device. Raises as `begin` and `finish` do."""
+        grants = self._admission(name).grants()
+        scopes = self._scopes(name)
+        grants.provider.check_consent_scopes(grants.iclient, scopes)
+        device = grants.device_begin(grants.provider.consent_scopes(grants.iclient, scopes))
+        say(device.verification_uri, device.user_code)
+        patient = replace(device, expires_seconds=min(device.expires_seconds, timeout_seconds))
+        return self._keep(name, grants.device_poll(patient, scopes), None)
+
+    def _finished(self, callback: Parameters, state: str, taken: TakenState) -> Authorized:
+        name = taken.connection
+        grants = self._installation.admission(name).grants()
+        pending = _pending(taken.pending, state, taken.expires_at)
+        if taken.kind == ADMIN:
+            tenant = consent.tenant_from(callback, pending, grants.iclient, grants.provider, self._now())
+            return Authorized(name, tenant, pending.scopes, (), f"An administrator has consented for tenant {tenant}.")
+        code = consent.code_from(callback, pending, grants.iclient, grants.provider, grants.endpoints(), self._now())
+        return self._keep(name, grants.redeem(code, pending, self._scopes(name)), pending, grants)
+
+    def _keep(self, name: str, token: Token, pending: Pending | None, grants: Grants | None = None) -> Authorized:
+        """Keep the token before it is used, then see whether the connection works with it."""
+        admission = self._admission(name)
+        account = self._account(grants or admission.grants(), token, pending)
+        made = Consent(token.refresh_token, account, token.scopes, self._now(), (token,))
+        with admission.keeper.exclusive():
+            before = admission.keeper.get()
+            admission.keeper.save(made, None)
+        try:
+            message = self._installation.connector(name).ping().message
+        except NotAuthorized:
+            if before is not None:
+                with admission.keeper.exclusive():
+                    admission.keeper.save(before.consent, None)
+            raise
+        admission.standing.let_in()
+        missing = tuple(scope for scope in token.asked if scope not in token.scopes and not scope.endswith("/.default"))
+        return Authorized(name, account, token.scopes, missing, message)
+
+    def _account(self, grants: Grants, token: Token, pending: Pending | None) -> str:
+        if token.id_token is None:
+            return ""
+        from iclients.id_tokens import account_of  # JOSE loads slowly
+
+        endpoints = grants.endpoints()
+        return account_of(
+            token.id_token,
+            jwks_uri=endpoints.need("jwks_uri", grants.iclient.name),
+            issuer=endpoints.issuer,
+            client_id=grants.iclient.client_id,
+            nonce=pending.nonce if pending else None,
+            now=self._now(),
+            fetch=grants.fetch,
+        )
+
+    def _demanded(self, admission: Admission) -> dict[str, str]:
+        """What the provider wants to be asked with since it refused the last refresh: a second factor, for one."""
+        kept = admission.keeper.get()
+        return {"claims": kept.consent.claims} if kept and kept.consent.claims else {}
+
+    def _admission(self, name: str) -> Admission:
+        admission = self._installation.admission(name)
+        if not admission.needs_consent:
+            raise SettingsError(
+                f"Connection {name} has auth: {admission.connection.auth}, for which nobody consents: "
+                f"`integrator connections test {name}` says whether it works."
+            )
+        return admission
+
+    def _scopes(self, name: str) -> tuple[str, ...]:
+        return tuple(self._installation.connector(name).scopes)
+
+    def _remember(self, name: str, kind: str, pending: Pending, browser: str, return_to: str) -> None:
+        with self._store.writing() as stored:
+            stored.consent_states.begin(
+                pending.state,
+                name,
+                kind=kind,
+                user=self._store.actor,
+                browser=browser,
+                pending=SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes),
+                return_to=return_to,
+                now=self._now(),
+                expires_at=pending.ends_at,
+            )
+
+    def _end(self, taken: TakenState, code: str, message: str, account: str) -> None:
+        with self._store.writing() as stored:
+            stored.consent_states.end(taken.id, code, message, account, self._now())
+            action = "consent failed" if code else "consent ended"
+            detail = {"kind": taken.kind, "account": account, "code": code}
+            stored.audit.record(action, "connection", taken.connection, detail)
+
+    def _now(self) -> float:
+        return self._installation.clock.now()
+
+
+def _pending(sealed: SealedPending, state: str, ends_at: float) -> Pending:
+    return Pending(state, sealed.nonce, sealed.verifier, sealed.redirect_uri, sealed.scopes, ends_at)

@@ -1,0 +1,42 @@
+"""Global iClients: what an administrator registers once, so that connections need not name an iClient of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connectors import registry as connectors
+from connectors.errors import SettingsError
+from connectors.model import Connection
+from iclients import registry as providers
+from iclients.model import IClient
+from integrator.store.store import Transaction
+
+
+def with_iclient(stored: Transaction, connection: Connection) -> Connection:
+    """The connection with the global iClient that serves it, where it names none and its connector needs one.
+
+    Raises SettingsError where more than one could: then the connection must name the one that is meant.
+    """
+    if connection.iclient or not _needs_one(connection):
+        return connection
+    fitting = [iclient for iclient in stored.iclients.all() if iclient.is_global and _fits(stored, iclient, connection)]
+    if len(fitting) > 1:
+        names = ", ".join(iclient.name for iclient in fitting)
+        raise SettingsError(
+            f"Connection {connection.name} names no iClient, and there are several global ones: {names}."
+        )
+    return replace(connection, iclient=fitting[0].name) if fitting else connection
+
+
+def _needs_one(connection: Connection) -> bool:
+    known = connection.connector in connectors.names()
+    return known and bool(connectors.connector(connection.connector).descriptor.auth_types)
+
+
+def _fits(stored: Transaction, iclient: IClient, connection: Connection) -> bool:
+    """Of a provider that lives in clouds, only an iClient of the connection's own cloud can be meant."""
+    vault_url = connection.settings.get("vault_url")
+    if not vault_url or not providers.provider(iclient.provider).uses_clouds:
+        return True
+    cloud = stored.clouds.listing(str(vault_url))
+    return cloud is None or cloud.name == iclient.cloud

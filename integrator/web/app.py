@@ -1,0 +1,66 @@
+"""The web application, put together: views, protection, and pages for what went wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+from jinja2 import StrictUndefined
+
+from integrator.bootstrap import Installation
+from integrator.errors import defect_sentence
+from integrator.web.current import KEY
+from integrator.web.mistakes import register_mistakes
+from integrator.web.protection import protect
+from integrator.web.views import callback, consent, health, start
+
+LONGEST_BODY_BYTES: Final = 64 * 1024
+LOG: Final = logging.getLogger("integrator.web")
+
+_Caught = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
+
+
+class Web(Flask):
+    """Flask that logs no address: the path may hold a link, the query a code."""
+
+    def log_exception(self, exc_info: _Caught) -> None:
+        """One line: where in our code, never where in the web."""
+        error = exc_info[1]
+        LOG.error("%s %s: %s", request.method, request.endpoint, defect_sentence(error) if error else "no error")
+
+
+class Prefixed:
+    """Serves below the public URL's path, whether a proxy in front takes that path away or not."""
+
+    def __init__(self, app: Any, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == self._prefix or path.startswith(f"{self._prefix}/"):
+            environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
+        environ["SCRIPT_NAME"] = self._prefix
+        answer: Iterable[bytes] = self._app(environ, start_response)
+        return answer
+
+
+def create_app(installation: Installation) -> Web:
+    """The application that serves this installation."""
+    app = Web("integrator.web")
+    app.extensions[KEY] = installation
+    app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    for blueprint in (start.views, health.views, callback.views, consent.views):
+        app.register_blueprint(blueprint)
+    protect(app, installation.config.public_url)
+    register_mistakes(app)
+    prefix = urlsplit(installation.config.public_url or "").path.rstrip("/")
+    if prefix:
+        app.wsgi_app = Prefixed(app.wsgi_app, prefix)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,1 @@
+"""One module a noun: guard, one act, an answer."""

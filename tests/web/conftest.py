@@ -1,0 +1,33 @@
+"""One sandbox for each module, one installation for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from web_house import WebHouse
+
+from connectors.azure_key_vault.sandbox import Sandbox
+
+
+@pytest.fixture(scope="module")
+def module_sandbox() -> Iterator[Sandbox]:
+    with Sandbox.start(vaults={"contoso": 3, "fabrikam": 2}) as started:
+        yield started
+
+
+@pytest.fixture
+def sandbox(module_sandbox: Sandbox) -> Sandbox:
+    """The sandbox, calm: nobody has consented yet."""
+    module_sandbox.faults.clear()
+    module_sandbox.entra.remove_consent(None, None)
+    module_sandbox.reset_calls()
+    return module_sandbox
+
+
+@pytest.fixture
+def web(sandbox: Sandbox, tmp_path: Path) -> Iterator[WebHouse]:
+    made = WebHouse(sandbox, tmp_path)
+    yield made
+    made.close()
