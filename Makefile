@@ -1,10 +1,11 @@
 # make demo   the whole story on this machine        make test   everything that must hold
 # make bench  our figures beside what else you could use          make clean  away with .venv and caches
+# make vendor what others made and our pages serve, anew: versions and hashes stand in integrator/web/vendor.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint bench nightly clean
+.PHONY: demo test quick lint bench nightly vendor clean
 
 demo: .venv/installed
 	$(BIN)/integrator demo
@@ -30,6 +31,9 @@ lint: .venv/installed-test
 nightly: .venv/installed-test
 	tests/install_node_packages
 	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile
+
+vendor: .venv/installed
+	$(BIN)/python tests/vendor_assets.py
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks

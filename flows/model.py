@@ -45,10 +45,11 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a flow runs by itself: cron in a time zone."""
+    """When a flow runs by itself: cron in a time zone, and what becomes of due times that nobody was there for."""
 
     cron: str
     timezone: str = "UTC"
+    missed: str = "once"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import Final
 
 from connectors.connector import Connector
@@ -18,9 +19,9 @@ from flows.engine import Engine
 from flows.errors import Fenced, FlowDefinitionError
 from flows.model import Flow, Progress, RunStatus
 from iclients.clock import Stopped
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
-from integrator.errors import ExitCode, RunInProgress, RunIsOver, UserError, defect_sentence
+from integrator.errors import ExitCode, RunInProgress, RunIsOver, StoreError, UserError, defect_sentence
 from integrator.store.runs import OVER, Claim, Run
 
 REFUSED: Final = "refused"
@@ -34,12 +35,14 @@ _EXIT_CODES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """How a run ended, and why where it is not clear from the status."""
+class End:
+    """How a run ended, and why where it is not clear from the status; None for what nobody knows."""
 
     status: RunStatus
     code: str = ""
     message: str = ""
+    recovery: Recovery | None = None
+    progress: Progress | None = None
 
 
 class Runner:
@@ -57,10 +60,16 @@ class Runner:
         self._started = started
 
     def run(self, flow: str) -> Run:
-        """A new run of this flow, to its end. Raises NotFoundHere, RunInProgress."""
-        with self._store.writing() as stored:
-            run = stored.runs.start(flow)
-        return self._execute(run, is_new=True)
+        """A new run of this flow, to its end. Raises NotFoundHere, RunInProgress.
+
+        It is never seen waiting: no worker beside us takes it.
+        """
+        with ExitStack() as held:
+            with self._store.writing() as stored:
+                run = stored.runs.start(flow, self._store.actor)
+                self._hold(run, held)
+                claim = stored.runs.claim(run.id)
+            return self._execute(run, claim)
 
     def resume(self, run_id: int) -> Run:
         """Go on with a run that stopped, under the same id. Raises NotFoundHere, RunIsOver, RunInProgress."""
@@ -68,40 +77,49 @@ class Runner:
             run = stored.runs.get(run_id)
         if run.status in OVER:
             raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): start the flow again.")
-        return self._execute(run)
-
-    def _execute(self, run: Run, *, is_new: bool = False) -> Run:
-        with self._store.locks.hold(run.id) as is_ours:
-            if not is_ours:
-                raise RunInProgress(f"Run {run.id} of flow {run.flow} is being worked on by another process.", run.id)
+        with ExitStack() as held:
+            self._hold(run, held)
             with self._store.writing() as stored:
-                claim = stored.runs.claim(run.id, only_waiting=is_new)
-            end = self._work(run.flow, claim)
-            with self._store.writing() as stored:
-                progress = self._engine.progress if self._engine else None
-                stored.runs.end(run.id, claim.fence, end.status, code=end.code, message=end.message, progress=progress)
-                return stored.runs.get(run.id)
+                claim = stored.runs.claim(run.id)
+            return self._execute(run, claim)
 
-    def _work(self, flow_name: str, claim: Claim) -> _End:
+    def work(self, run: Run, claim: Claim) -> End:
+        """Carry out a run that was claimed and whose lock is held; its row is left to the caller. Raises Fenced."""
         self._engine: Engine | None = None
+        end = self._worked(run.flow, claim)
+        return replace(end, progress=self._engine.progress if self._engine else None)
+
+    def _hold(self, run: Run, held: ExitStack) -> None:
+        if not held.enter_context(self._store.locks.hold(run.id)):
+            raise RunInProgress(f"Run {run.id} of flow {run.flow} is being worked on by another process.", run.id)
+
+    def _execute(self, run: Run, claim: Claim) -> Run:
+        end = self.work(run, claim)
+        with self._store.writing() as stored:
+            stored.runs.end(run.id, claim.fence, end.status, code=end.code, message=end.message, progress=end.progress)
+            return stored.runs.get(run.id)
+
+    def _worked(self, flow_name: str, claim: Claim) -> End:
         try:
             self._engine = self._make_engine(flow_name, claim)
             self._started(self._engine)
-            return _End(self._engine.run())
+            return End(self._engine.run())
         except NotAuthorized as error:
-            return _End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error))
+            return End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error), error.recovery)
         except RemoteError as error:
-            return _End(RunStatus.FAILED, error.code, str(error))
+            return End(RunStatus.FAILED, error.code, str(error), error.recovery)
         except RunRefused as error:
-            return _End(RunStatus.FAILED, REFUSED, str(error))
+            return End(RunStatus.FAILED, REFUSED, str(error))
+        except StoreError as error:
+            return End(RunStatus.FAILED, "cannot_run", str(error), Recovery.RETRY)
         except (SettingsError, FlowDefinitionError, UserError) as error:
-            return _End(RunStatus.FAILED, "cannot_run", str(error))
+            return End(RunStatus.FAILED, "cannot_run", str(error))
         except Stopped:
-            return _End(RunStatus.CANCELLED)
+            return End(RunStatus.CANCELLED)
         except Fenced:
             raise
         except Exception as error:  # noqa: BLE001 - the run's boundary: its row must say how it ended
-            return _End(RunStatus.FAILED, "defect", defect_sentence(error))
+            return End(RunStatus.FAILED, "defect", defect_sentence(error))
 
     def _make_engine(self, flow_name: str, claim: Claim) -> Engine:
         with self._store.reading() as stored:

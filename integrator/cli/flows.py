@@ -1,15 +1,18 @@
-"""`integrator flows`: list, show, run, delete."""
+"""`integrator flows`: list, show, run, next, pause, resume, delete."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from integrator.cli.nouns import add_noun
+from integrator.cli.nouns import add_delete, document_of
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option
+from integrator.cli.output import json_option, print_json, print_table
 from integrator.cli.running import run_and_tell
+
+if TYPE_CHECKING:
+    from integrator.store.store import Transaction
 
 
 @click.group()
@@ -17,19 +20,35 @@ def flows() -> None:
     """Flows that move records. Make or change one with a document: `integrator apply FILE`."""
 
 
-def _cells(flow: dict[str, Any]) -> tuple[Any, ...]:
-    origins = ", ".join(f"{export['connection']}/{export['resource']}" for export in flow["exports"])
-    destinations = ", ".join(f"{step['import']['connection']}/{step['import']['resource']}" for step in flow["steps"])
-    schedule = flow.get("schedule")
-    return (
-        flow["name"],
-        origins,
-        destinations,
-        f"{schedule['cron']} {schedule.get('timezone', 'UTC')}" if schedule else None,
+@flows.command("list")
+@json_option
+def list_flows(as_json: bool) -> None:
+    """Every flow, by name, and when it is due next."""
+    with opened() as installation, installation.store.reading() as stored:
+        next_due = stored.flows.next_due()
+        documents = [_document(stored, name, next_due) for name in stored.flows.names()]
+    if as_json:
+        print_json(documents)
+        return
+    heads = ("name", "from", "to", "schedule", "next run")
+    print_table(
+        heads, list(map(_cells, documents)), "No flow yet: write one into a document and run `integrator apply FILE`."
     )
 
 
-add_noun(flows, "flow", ("name", "from", "to", "schedule"), _cells)
+@flows.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """One flow, as a document has it; whether it is paused, and when it is due next."""
+    from integrator.documents import text
+
+    with opened() as installation, installation.store.reading() as stored:
+        document = _document(stored, name, stored.flows.next_due())
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(text(document), nl=False)
 
 
 @flows.command()
@@ -44,3 +63,83 @@ def run(name: str, as_json: bool) -> int:
     """
     with opened() as installation:
         return run_and_tell(installation, lambda runner: runner.run(name), as_json)
+
+
+@flows.command("next")
+@click.argument("name")
+@click.option("--count", type=click.IntRange(1, 1000), default=5, help="How many. Default: 5.")
+@json_option
+def next_runs(name: str, count: int, as_json: bool) -> None:
+    """When a flow is due, the next few times, in its own time zone."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from flows.schedule import in_words
+    from integrator.errors import UserError
+    from integrator.scheduler import next_dues
+
+    with opened() as installation, installation.store.reading() as stored:
+        schedule = stored.flows.get(name).schedule
+        paused = stored.flows.paused().get(name)
+        now = installation.clock.now()
+    if schedule is None:
+        raise UserError(f"Flow {name} has no schedule: add one to its document, such as {{cron: '0 3 * * *'}}.")
+    zone = ZoneInfo(schedule.timezone)
+    times = [datetime.fromtimestamp(due, zone).isoformat() for due in next_dues(schedule, now, count)]
+    if as_json:
+        print_json({"flow": name, "schedule": in_words(schedule), "paused": paused, "next": times})
+        return
+    click.echo(f"{name}: {in_words(schedule)}")
+    if paused:
+        click.echo(f"It is paused ({paused}), so it is not started at these times.", err=True)
+    for time in times:
+        click.echo(f"  {time}")
+
+
+@flows.command()
+@click.argument("name")
+@json_option
+def pause(name: str, as_json: bool) -> None:
+    """Do not start a flow by itself any more, until it is resumed. A run that is under way goes on."""
+    from integrator.store.flows import BY_HAND
+
+    with opened() as installation, installation.store.writing() as stored:
+        is_new = stored.flows.pause(name, BY_HAND, installation.clock.now())
+    _tell(name, {"paused": BY_HAND}, f"Flow {name} is paused{'' if is_new else ' already'}.", as_json)
+
+
+@flows.command()
+@click.argument("name")
+@json_option
+def resume(name: str, as_json: bool) -> None:
+    """Start a flow by itself again. What was due in between is not made up for."""
+    with opened() as installation, installation.store.writing() as stored:
+        was_paused = stored.flows.resume(name)
+    _tell(name, {"paused": None}, f"Flow {name} {'goes on' if was_paused else 'was not paused'}.", as_json)
+
+
+add_delete(flows, "flow")
+
+
+def _document(stored: Transaction, name: str, next_due: dict[str, int]) -> dict[str, Any]:
+    from integrator.store.moments import iso
+
+    document = document_of(stored, "flows", name)
+    if due := next_due.get(name):
+        document["next_due"] = iso(due)
+    return document
+
+
+def _cells(flow: dict[str, Any]) -> tuple[Any, ...]:
+    origins = ", ".join(f"{export['connection']}/{export['resource']}" for export in flow["exports"])
+    destinations = ", ".join(f"{step['import']['connection']}/{step['import']['resource']}" for step in flow["steps"])
+    schedule = flow.get("schedule")
+    told = f"{schedule['cron']} {schedule.get('timezone', 'UTC')}" if schedule else None
+    return flow["name"], origins, destinations, told, flow.get("paused") or flow.get("next_due")
+
+
+def _tell(name: str, stands: dict[str, Any], sentence: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"flow": name, **stands})
+    else:
+        click.echo(sentence)

@@ -30,7 +30,7 @@ def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
     if as_json:
         print_json(documents)
         return
-    heads = ("run", "flow", "status", "read", "written", "conflicts", "failed", "seconds", "started")
+    heads = ("run", "flow", "status", "read", "written", "conflicts", "failed", "seconds", "due", "started", "by")
     rows = [
         (
             str(document["run"]),
@@ -41,7 +41,9 @@ def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
             document["counts"]["conflicts"],
             document["counts"]["failed"],
             document["seconds"],
+            document.get("due"),
             document["started"],
+            document.get("started_by"),
         )
         for document in documents
     ]

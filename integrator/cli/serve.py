@@ -1,12 +1,14 @@
-"""`integrator serve`: the web pages and housekeeping, in one process."""
+"""`integrator serve`: web pages, scheduler and worker in one process."""
 
 from __future__ import annotations
 
 import logging
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +16,14 @@ from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
+    from integrator.bootstrap import Installation
     from integrator.web.server import Server
+    from integrator.worker import Worker
+
+ANOTHER: Final = (
+    "Another server works on this database already: this one shares its work, and each keeps the limits of connections "
+    "for itself."
+)
 
 
 @click.command()
@@ -22,45 +31,79 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65_535), default=8080, help="The port; 0 is any. Default: 8080.")
 @json_option
 def serve(host: str, port: int, as_json: bool) -> None:
-    """Serve the pages that people consent on, and keep house every hour.
+    """Serve the web pages, run the flows that are due, and keep house every hour.
 
-    It prints one line when it is ready and ends on Ctrl-C or SIGTERM, when everybody who came has their answer. Browsers
+    It prints one line when it is ready and ends on Ctrl-C or SIGTERM, when everybody who came has their answer and every
+    run has stopped after its page; such runs wait for the next server. Browsers
     reach it at INTEGRATOR_PUBLIC_URL: put a proxy with TLS in front, and register that address and /callback at the
     provider. INTEGRATOR_RETURN_URLS lists where people may go on to after a consent.
     """
-    from integrator.scheduler import scheduled
     from integrator.web.app import create_app
     from integrator.web.server import Server
+    from integrator.worker import the_only_server, working
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("integrator").setLevel(logging.INFO)
-    with opened(waited_for=True) as installation:
+    with (
+        opened(waited_for=True) as installation,
+        _inside(installation) as inside,
+        the_only_server(inside.store) as is_alone,
+    ):
         server = Server(create_app(installation), host, port)
         if not installation.config.public_url:
             click.echo("INTEGRATOR_PUBLIC_URL is not set: consents come back only to the command line.", err=True)
-        with scheduled(installation), _stopped_by_signals(server):
+        if not is_alone:
+            click.echo(ANOTHER, err=True)
+        with working(inside) as worker, _stopped_by_signals(server, worker):
             click.echo(f"Integrator is at {server.url}", err=True)
             if as_json:
                 print_json({"ready": server.url})
             try:
                 server.run()
             finally:
+                installation.clock.stop()
                 server.close()
 
 
 @contextmanager
-def _stopped_by_signals(server: Server) -> Iterator[None]:
-    """While the block runs, SIGINT and SIGTERM stop the server; a second one ends the process at once."""
+def _inside(installation: Installation) -> Iterator[Installation]:
+    """The same installation for the worker: nobody waits for its answers.
+
+    Opening a database closes its file once, and with that this process loses every lock that it has on it: so nothing
+    of the first one may be open then. Source: sqlite.org/howtocorrupt.html §2.2.
+    """
+    installation.store.database.close()
+    with opened() as inside:
+        yield inside
+
+
+@contextmanager
+def _stopped_by_signals(server: Server, worker: Worker) -> Iterator[None]:
+    """While the block runs, SIGINT and SIGTERM stop server and worker; a second one ends the process at once.
+
+    A thread waits for the byte that the signal writes: Python's own handler runs in the main thread, which may sleep for
+    a minute where the kernel has given the signal to another one.
+    """
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    told, telling = socket.socketpair()
+    telling.setblocking(False)
+    fd_before = signal.set_wakeup_fd(telling.fileno(), warn_on_full_buffer=False)
 
-    def stop(number: int, frame: Any) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        server.stop()
+    def stop_when_told() -> None:
+        if told.recv(1):
+            server.stop()
+            worker.stop()
 
+    waiting = threading.Thread(target=stop_when_told, name="signals")
+    waiting.start()
     for number in before:
-        signal.signal(number, stop)
+        signal.signal(number, lambda number, frame: signal.signal(number, signal.SIG_DFL))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(fd_before)
+        telling.close()
+        waiting.join()
+        told.close()

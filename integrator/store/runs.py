@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.model import Effect
@@ -19,6 +19,7 @@ from flows.errors import Fenced
 from flows.model import Cursor, Progress, RunStatus
 from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
 from integrator.store.flows import Flows
+from integrator.store.line import Line
 from integrator.store.moments import iso
 from integrator.store.tables import flows, outcomes, runs
 
@@ -31,7 +32,7 @@ WRONG: Final = (Effect.FAILED.value, Effect.CONFLICT.value)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of a flow. Times are Unix seconds."""
+    """One execution of a flow. Times are Unix seconds; `due` is None where nobody but a person asked for it."""
 
     id: int
     flow: str
@@ -46,11 +47,19 @@ class Run:
     error_message: str
     started_at: float | None
     ended_at: float | None
+    due: int | None = None
+    started_by: str = ""
+    not_before: float | None = None
+    retries: int = 0
 
     def document(self) -> dict[str, Any]:
         """As `runs show --json` prints it."""
         document = {"run": self.id, "flow": self.flow, "status": self.status.value, **self.progress.document()}
         document |= {"started": iso(self.started_at), "ended": iso(self.ended_at)}
+        if self.started_by:
+            document |= {"due": iso(self.due), "started_by": self.started_by}
+        if self.status is RunStatus.WAITING and self.not_before is not None:
+            document["not_before"] = iso(self.not_before)
         if self.error_message:
             document["error"] = {"code": self.error_code, "message": self.error_message}
         return document
@@ -72,15 +81,16 @@ class Runs:
     def __init__(self, connection: Connection, flows: Flows) -> None:
         self._connection = connection
         self._flows = flows
+        self.line = Line(connection)
 
-    def start(self, flow: str) -> Run:
+    def start(self, flow: str, started_by: str = "") -> Run:
         """A new run of this flow, waiting to be claimed. Raises NotFoundHere; RunInProgress where one is not over."""
         flow_id = self._flows.id_of(flow)
         unfinished = select(runs.c.id).where(runs.c.flow_id == flow_id, runs.c.status.in_(UNFINISHED))
         other = self._connection.scalar(unfinished.order_by(runs.c.id).limit(1))
         if other is not None:
             raise _in_progress(flow, other)
-        values = {"flow_id": flow_id, "status": RunStatus.WAITING.value}
+        values = {"flow_id": flow_id, "status": RunStatus.WAITING.value, "started_by": started_by}
         made = self._connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one()
         return self.get(made)
 
@@ -111,16 +121,39 @@ class Runs:
         message: str = "",
         progress: Progress | None = None,
     ) -> None:
-        """The run ends, or (status waiting) goes back in line. Raises Fenced where it is no longer ours."""
+        """The run ends. Raises Fenced where it is no longer ours."""
         values: dict[str, Any] = {"status": status.value, "error_code": code, "error_message": message}
-        values["ended_at"] = None if status in UNFINISHED else time.time()
+        self._let_go(run_id, fence, {**values, "ended_at": time.time()}, progress)
+        if status in OVER:
+            self._forget_what_went_well(run_id)
+
+    def send_back(
+        self,
+        run_id: int,
+        fence: int,
+        *,
+        not_before: float | None = None,
+        code: str = "",
+        message: str = "",
+        progress: Progress | None = None,
+    ) -> None:
+        """The run waits again, with `not_before` until then, as a retry; one that is to be cancelled is cancelled.
+
+        Its fence rises: what its holder writes late does not count. Raises Fenced where it is no longer ours.
+        """
+        waits = case((runs.c.cancel, RunStatus.CANCELLED.value), else_=RunStatus.WAITING.value)
+        values: dict[str, Any] = {"status": waits, "fence": runs.c.fence + 1, "not_before": not_before}
+        values |= {"error_code": code, "error_message": message, "ended_at": case((runs.c.cancel, time.time()))}
+        if not_before is not None:
+            values["retries"] = runs.c.retries + 1
+        self._let_go(run_id, fence, values, progress)
+
+    def _let_go(self, run_id: int, fence: int, values: dict[str, Any], progress: Progress | None) -> None:
         if progress is not None:
             values["progress"] = progress_text(progress)
         ours = (runs.c.id == run_id, runs.c.fence == fence, runs.c.status == RunStatus.RUNNING)
         if self._connection.execute(update(runs).where(*ours).values(values)).rowcount != 1:
             raise Fenced(f"run {run_id}")
-        if status in OVER:
-            self._forget_what_went_well(run_id)
 
     def _forget_what_went_well(self, run_id: int) -> None:
         """A run that is over is never resumed: of its records only those that went wrong are told any more."""
@@ -202,6 +235,10 @@ def _run(row: Any) -> Run:
         error_message=row.error_message,
         started_at=row.started_at,
         ended_at=row.ended_at,
+        due=row.due,
+        started_by=row.started_by,
+        not_before=row.not_before,
+        retries=row.retries,
     )
 
 
@@ -216,6 +253,7 @@ def _claimed(worker: str) -> dict[str, Any]:
         "error_message": "",
         "started_at": func.coalesce(runs.c.started_at, time.time()),
         "ended_at": None,
+        "not_before": None,
     }
 
 

@@ -126,6 +126,7 @@ flows = Table(
     Column("document", Text, nullable=False),
     Column("paused", String(100), nullable=False, server_default=""),
     Column("paused_at", Float),
+    Column("next_due", Integer, index=True),
     sqlite_autoincrement=True,
 )
 
@@ -146,6 +147,9 @@ runs = Table(
     Column("error_message", Text, nullable=False, server_default=""),
     Column("started_at", Float),
     Column("ended_at", Float),
+    Column("started_by", String(200), nullable=False, server_default=""),
+    Column("not_before", Float),
+    Column("retries", Integer, nullable=False, server_default="0"),
     UniqueConstraint("flow_id", "due"),
     Index(
         "ix_runs_running_flow",
@@ -220,3 +224,50 @@ SEALED: Final = (
     (consent_states, "sealed"),
 )
 """Every column that holds sealed texts, with its table."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("role", String(30), nullable=False),
+    Column("password", Text, nullable=False, server_default=""),
+    Column("created_at", Float, nullable=False),
+    Column("signed_in_at", Float),
+    sqlite_autoincrement=True,
+)
+
+user_links = Table(
+    "user_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE")),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    sqlite_autoincrement=True,
+)
+
+web_sessions = Table(
+    "web_sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Column("toast", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+
+sign_in_tries = Table(
+    "sign_in_tries",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("level", Float, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+Index("ix_runs_status_id", runs.c.status, runs.c.id)  # lists of runs are filtered by status, the newest first
+Index("ix_runs_status_ended_at", runs.c.status, runs.c.ended_at)  # what went wrong of late is counted on every page

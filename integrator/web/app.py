@@ -14,10 +14,43 @@ from jinja2 import StrictUndefined
 from integrator.bootstrap import Installation
 from integrator.errors import defect_sentence
 from integrator.web.current import KEY
+from integrator.web.entering import let_in
+from integrator.web.layout import add_layout
 from integrator.web.mistakes import register_mistakes
 from integrator.web.protection import protect
-from integrator.web.views import callback, consent, health, start
+from integrator.web.views import (
+    account,
+    audit,
+    callback,
+    connections,
+    consent,
+    flows,
+    health,
+    home,
+    iclients,
+    notices,
+    runs,
+    setting_up,
+    sign_in,
+    theme,
+)
 
+_VIEWS: Final = (
+    home,
+    flows,
+    runs,
+    connections,
+    iclients,
+    notices,
+    audit,
+    health,
+    sign_in,
+    setting_up,
+    account,
+    theme,
+    callback,
+    consent,
+)
 LONGEST_BODY_BYTES: Final = 64 * 1024
 LOG: Final = logging.getLogger("integrator.web")
 
@@ -56,9 +89,11 @@ def create_app(installation: Installation) -> Web:
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for blueprint in (start.views, health.views, callback.views, consent.views):
-        app.register_blueprint(blueprint)
+    for module in _VIEWS:
+        app.register_blueprint(module.views)
     protect(app, installation.config.public_url)
+    let_in(app)
+    add_layout(app)
     register_mistakes(app)
     prefix = urlsplit(installation.config.public_url or "").path.rstrip("/")
     if prefix:

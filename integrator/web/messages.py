@@ -8,6 +8,8 @@ from typing import Final
 
 from flask import Response, make_response, render_template
 
+from integrator.web.current import person
+
 DONE: Final = "done"
 FAILED: Final = "failed"
 WAITS: Final = "waits"
@@ -31,6 +33,10 @@ class Message:
     facts: Sequence[Fact] = ()
     back_to: str = ""
     back_host: str = ""
+    actions: Sequence[tuple[str, str]] = ()
+    """What can be done next here: words of a button, and where it leads."""
+    details: Sequence[tuple[str, str]] = ()
+    """What unfolds: the other system's own words, numbers, times."""
 
     @property
     def chip(self) -> str:
@@ -40,5 +46,7 @@ class Message:
 
 def page(message: Message) -> Response:
     """The answer with this message's page."""
-    answer: Response = make_response(render_template("message.html", message=message), message.status)
+    has_frame = message.status < 500 and person() is not None
+    text = render_template("message.html", message=message, frame="_layout.html" if has_frame else "_frame.html")
+    answer: Response = make_response(text, message.status)
     return answer

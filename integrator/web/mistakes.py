@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, Response, current_app
 
-from integrator.errors import SealError, StoreError
+from integrator.errors import NotFoundHere, SealError, StoreError
 from integrator.web.messages import Message, page
 
 _MESSAGES: Final = (
@@ -14,9 +14,15 @@ _MESSAGES: Final = (
         400, "This request cannot be read", "Something in it is not as it must be.", "Go back, and open the page anew."
     ),
     Message(
+        403,
+        "You may not do this",
+        "Your role lets you read; changing things here is for administrators.",
+        "Ask an administrator to do it, or to give you that role.",
+    ),
+    Message(
         404,
         "There is no such page",
-        "Nothing stands at this address.",
+        "Nothing stands at this address: it was mistyped, or what it showed has been deleted.",
         "Look whether the address is complete: mail programs cut long ones.",
     ),
     Message(
@@ -44,6 +50,7 @@ def register_mistakes(app: Flask) -> None:
         app.register_error_handler(message.status, _Teller(message))
     for kind in (StoreError, SealError):
         app.register_error_handler(kind, _Teller(_NO_STORE, logs=True))
+    app.register_error_handler(NotFoundHere, _Teller(_MESSAGES[2]))
 
 
 class _Teller:

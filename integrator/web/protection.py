@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
+from integrator.web.assets import keeping
 from integrator.web.messages import Message, page
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -18,12 +19,16 @@ _PROBES: Final = "/health/"
 """Probes call by address."""
 
 _PORTS: Final = {"https": 443, "http": 80}
-_POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+)
 _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 _MISDIRECTED: Final = Message(
@@ -48,7 +53,7 @@ def protect(app: Flask, public_url: str | None) -> None:
     def add_headers(answer: Response) -> Response:
         answer.headers.update(_HEADERS)
         answer.headers["Content-Security-Policy"] = _POLICY.format(form_action=" ".join(("'self'", *_form_targets())))
-        answer.headers["Cache-Control"] = "no-cache" if request.endpoint == "static" else "no-store"
+        answer.headers["Cache-Control"] = keeping() if request.endpoint == "static" else "no-store"
         return answer
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -15,6 +16,7 @@ from connectors.azure_key_vault.sandbox import Sandbox
 
 PATHS = [
     "/",
+    "/sign-in",
     "/callback",
     "/consent/none",
     "/health/live",
@@ -44,13 +46,15 @@ def test_every_answer_forbids_what_no_page_needs(web: WebHouse, path: str) -> No
     assert "Server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/callback", "/consent/none", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/callback", "/consent/none", "/nothing", "/connections", "/account"]
+)
 def test_no_page_has_script_or_style_in_it(web: WebHouse, path: str) -> None:
-    text = web.browser().get(path).text.lower()
-    assert "<script" not in text
-    assert "<style" not in text
-    assert " style=" not in text
-    assert " on" not in text.partition("<main>")[0].replace(" only", "")
+    for browser in (web.browser(), web.signed_in()):
+        text = browser.get(path).text.lower()
+        assert re.findall(r"<script(?! src=\"/static/)", text) == []
+        assert re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:", text) == []
+        assert re.findall(r"(?:src|href|action)=.https?:", text) == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +71,7 @@ def test_another_host_is_not_served(public: WebHouse, host: str) -> None:
     "host", ["integrator.test", "INTEGRATOR.test:443", "127.0.0.1:8080", "localhost", "[::1]:8080"]
 )
 def test_the_public_host_and_this_machine_are_served(public: WebHouse, host: str) -> None:
-    assert public.browser().get("/", headers={"Host": host}).status_code == 200
+    assert public.browser().get("/sign-in", headers={"Host": host}).status_code == 200
 
 
 def test_probes_may_call_by_any_address(public: WebHouse) -> None:
@@ -77,16 +81,19 @@ def test_probes_may_call_by_any_address(public: WebHouse) -> None:
 
 
 def test_nothing_is_built_from_the_host_that_a_request_names(public: WebHouse) -> None:
-    answer = public.browser().get("/", headers={"Host": "localhost", "X-Forwarded-Host": "evil.test"})
-    assert "evil" not in answer.text
-    assert "https://integrator.test/tools/callback" in answer.text
+    headers = {"Host": "localhost", "X-Forwarded-Host": "evil.test"}
+    browser = public.browser()
+    for path in ("/", "/sign-in", "/connections"):
+        answer = browser.get(path, headers=headers)
+        assert "evil" not in answer.text + str(answer.headers)
+    assert browser.get("/", headers=headers).headers["Location"] == "/tools/sign-in"
 
 
 @pytest.mark.parametrize("prefix", ["", "/tools"])
 def test_a_path_of_the_public_url_works_whether_the_proxy_takes_it_away_or_not(public: WebHouse, prefix: str) -> None:
-    page = public.browser().get(f"{prefix}/", headers={"Host": "integrator.test"})
+    page = public.browser().get(f"{prefix}/sign-in", headers={"Host": "integrator.test"})
     assert page.status_code == 200
-    assert 'href="/tools/static/integrator.css"' in page.text
+    assert 'href="/tools/static/integrator.css?v=' in page.text
     assert (
         public.browser()
         .get(f"{prefix}/static/integrator.css", headers={"Host": "localhost"}, buffered=True)
@@ -120,7 +127,7 @@ def test_a_proof_is_given_for_a_challenge_and_for_nothing_else(web: WebHouse) ->
 def test_mistakes_have_pages_that_say_what_to_do(web: WebHouse) -> None:
     browser = web.browser()
     assert title(browser.get("/nothing")) == "There is no such page"
-    assert browser.post("/").status_code == 405
+    assert browser.post("/health/live").status_code == 405
     assert title(browser.post("/callback")) == "This page takes no such request"
     assert browser.post("/consent/x", data={"form": "y" * 100_000}).status_code == 413
 
@@ -134,8 +141,9 @@ def test_a_defect_shows_no_trace_and_logs_neither_path_nor_text(
     def defect(token: str) -> str:
         raise RuntimeError(f"holds {token}")
 
+    browser = web.signed_in()
     with caplog.at_level(logging.DEBUG):
-        answer = web.browser().get("/defect/t0ken?code=c0de")
+        answer = browser.get("/defect/t0ken?code=c0de")
     assert answer.status_code == 500
     assert title(answer) == "Something unforeseen happened"
     told = answer.text + caplog.text

@@ -12,15 +12,18 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from connectors.azure_key_vault.sandbox import Sandbox
+from integrator.access import ADMINISTRATOR, User
 from integrator.bootstrap import Installation
 from integrator.config import Config
 from integrator.documents import apply
 from integrator.linking import make_link
+from integrator.store.account_rows import writing_accounts
 from integrator.web.app import create_app
 
 PUBLIC_URL = "http://127.0.0.1:9"
 """Nothing answers there: the tests bring requests in themselves."""
 
+SESSION = "integrator-session"
 RETURN_URLS = "https://portal.test/app"
 SCOPE = "https://vault.azure.net/user_impersonation"
 _FORM = re.compile(r'name="form" value="([0-9a-f]+)"')
@@ -53,6 +56,30 @@ class WebHouse:
 
     def browser(self) -> FlaskClient:
         return self.app.test_client()
+
+    def user(self, name: str = "ada", role: str = ADMINISTRATOR) -> User:
+        """The user of this name, made where there is none; without a password."""
+        with writing_accounts(self.installation.store) as rows:
+            return rows.users.find(name) or rows.users.add(name, role, self.installation.clock.now())
+
+    def signed_in(self, name: str = "ada", role: str = ADMINISTRATOR) -> FlaskClient:
+        """A browser in which this user is signed in."""
+        user, browser = self.user(name, role), self.browser()
+        with writing_accounts(self.installation.store) as rows:
+            token = rows.sessions.begin(user, self.installation.clock.now())
+        browser.set_cookie(SESSION, token)
+        return browser
+
+    def proof(self, browser: FlaskClient, path: str = "/account") -> str:
+        """What the forms of this page hold."""
+        shown = browser.get(path)
+        found = _FORM.search(shown.text)
+        assert found, shown.text
+        return found[1]
+
+    def post(self, browser: FlaskClient, path: str, shown_on: str = "/account", **data: str) -> TestResponse:
+        """Send a form of ours."""
+        return browser.post(path, data={"form": self.proof(browser, shown_on), **data})
 
     def link(self, name: str = "contoso", return_to: str = "", hours: float = 1) -> str:
         """The path of a new link."""

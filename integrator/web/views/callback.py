@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import parse_qs
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, request, url_for
 
 from connectors.errors import SettingsError
 from iclients.consent import Parameters, WrongCallback
@@ -17,7 +17,7 @@ from integrator.errors import NotFoundHere
 from integrator.reaching import CALLBACK_PATH
 from integrator.web import outcomes
 from integrator.web.browsers import known_browser
-from integrator.web.current import installation
+from integrator.web.current import installation, person
 from integrator.web.messages import Message, page
 
 LONGEST_QUERY: Final = 16_384
@@ -42,7 +42,12 @@ def ended() -> Response:
         return page(_with_way_back(outcomes.impossible(str(error)), callback))
     if _may_return(done.return_to):
         return Response(status=303, headers={"Location": done.return_to})
-    return page(outcomes.authorized(done, _provider(done)))
+    return page(replace(outcomes.authorized(done, _provider(done)), actions=_next_page(done.connection)))
+
+
+def _next_page(name: str) -> tuple[tuple[str, str], ...]:
+    """Where somebody who is signed in goes on; whoever came by a link has no page here."""
+    return (("Go to the connection", url_for("connections.shown", name=name)),) if person() else ()
 
 
 def _parameters() -> Parameters:

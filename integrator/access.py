@@ -1,0 +1,79 @@
+"""Who may do what: every permission check of the application is here, and whatever is not said here is refused.
+
+Today administrators may do everything and others may read. What depends on the thing itself (its owners, those it is
+shared with) comes in by `thing`, so that no caller changes when that is told apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from integrator.store.moments import iso
+
+ADMINISTRATOR: Final = "administrator"
+READER: Final = "reader"
+ROLES: Final = (ADMINISTRATOR, READER)
+
+READ: Final = "read"
+CHANGE: Final = "change"
+OWN: Final = "own"
+"""What concerns nobody but the user themselves: their password, their sessions, what they see."""
+
+PUBLIC: Final = frozenset(
+    {
+        "static",
+        "sign_in.form",
+        "sign_in.begun",
+        "setting_up.form",
+        "setting_up.done",
+        "callback.ended",
+        "consent.shown",
+        "consent.begun",
+        "health.live",
+        "health.ready",
+        "health.proven",
+    }
+)
+"""The views that answer whoever asks; every other one wants somebody who is signed in."""
+
+OWN_VIEWS: Final = frozenset(
+    {"sign_in.out", "account.shown", "account.password_changed", "account.out_everywhere", "theme.chosen"}
+)
+"""The views by which users change what is only theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who signs in. Times are Unix seconds."""
+
+    id: int
+    name: str
+    role: str
+    has_password: bool = True
+    created_at: float | None = None
+    signed_in_at: float | None = None
+
+    @property
+    def actor(self) -> str:
+        """As audit rows have who acts in a browser."""
+        return f"web:{self.name}"
+
+    def document(self) -> dict[str, Any]:
+        """As `integrator users list --json` prints it."""
+        told = {"name": self.name, "role": self.role, "password": "set" if self.has_password else "not set"}
+        return {**told, "created": iso(self.created_at), "signed_in": iso(self.signed_in_at)}
+
+
+def may(user: User, verb: str, noun: str, thing: str = "") -> bool:
+    """Whether this user may do this to the noun of this name, or, without a name, to any."""
+    if verb in (READ, OWN):
+        return user.role in ROLES
+    return user.role == ADMINISTRATOR
+
+
+def verb_of(view: str, method: str) -> str:
+    """What a request to this view does."""
+    if view in OWN_VIEWS:
+        return OWN
+    return READ if method in ("GET", "HEAD", "OPTIONS") else CHANGE

@@ -1,0 +1,139 @@
+"""Accounts: signing in and out, choosing a password, and the one-time links by which a first one is chosen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from iclients.secret import Secret
+from integrator.access import ADMINISTRATOR, User
+from integrator.bootstrap import Installation
+from integrator.errors import BadUsage
+from integrator.store.account_rows import AccountRows, reading_accounts, writing_accounts
+from integrator.store.passwords import hashed, is_outdated, matches
+from integrator.store.sign_in_tries import ACCOUNT, ADDRESS
+from integrator.store.users import folded
+
+LINK_PATH: Final = "/set-up/"
+LINK_HOURS: Final = 24
+SHORTEST_PASSWORD: Final = 12
+LONGEST_PASSWORD: Final = 1000
+
+
+class SignInRefused(Exception):
+    """Name and password are not those of anybody, or there were too many tries: then `wait_seconds` is not 0."""
+
+    def __init__(self, wait_seconds: int = 0) -> None:
+        super().__init__("The sign-in was refused.")
+        self.wait_seconds = wait_seconds
+
+
+class Accounts:
+    """The accounts of one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._store = installation.store
+
+    def sign_in(self, name: str, password: Secret, address: str) -> str:
+        """A new session's token. Who asks for whom takes the same time. Raises SignInRefused."""
+        account = self._subject("account", folded(name))
+        with writing_accounts(self._store) as rows:
+            if wait := rows.tries.take({account: ACCOUNT, self._subject("address", address): ADDRESS}, self._now()):
+                raise SignInRefused(wait)
+        with reading_accounts(self._store) as rows:
+            user, kept = rows.users.find(name), rows.users.password_of(name)
+        is_right = len(password.reveal()) <= LONGEST_PASSWORD and matches(password, kept)
+        if user is None or not is_right:
+            raise SignInRefused
+        renewed = hashed(password) if is_outdated(kept) else ""
+        with writing_accounts(self._store, user.actor) as rows:
+            if rows.users.password_of(name) != kept:
+                raise SignInRefused  # it was changed meanwhile
+            if renewed:
+                rows.users.set_password(user, renewed, told=False)
+            rows.tries.forgive(account)
+            rows.users.signed_in(user, self._now())
+            return rows.sessions.begin(user, self._now())
+
+    def change_password(self, user: User, old: Secret, new: Secret) -> str:
+        """Everybody who is signed in as this user is signed out; gives a new session. Raises SignInRefused, BadUsage."""
+        check_password(new, user.name)
+        account = self._subject("account", user.name)
+        with writing_accounts(self._store, user.actor) as rows:
+            if wait := rows.tries.take({account: ACCOUNT}, self._now()):
+                raise SignInRefused(wait)
+            kept = rows.users.password_of(user.name)
+        if not matches(old, kept):
+            raise SignInRefused
+        with writing_accounts(self._store, user.actor) as rows:
+            rows.tries.forgive(account)
+        return self._choose(user, new)
+
+    def set_up(self, token: str, name: str, password: Secret) -> str:
+        """Use a link up: its user, or the first administrator of this name, has this password. Gives a new session.
+
+        Raises LinkRefused; BadUsage, and then the link still works.
+        """
+        with reading_accounts(self._store) as rows:
+            found = rows.links.look(token, self._now())
+        check_password(password, found.name if found else folded(name))
+        kept = hashed(password)
+        actor = found.actor if found else f"web:{folded(name)}"
+        with writing_accounts(self._store, actor) as rows:
+            user = rows.links.use(token, self._now()) or rows.users.add(name, ADMINISTRATOR, self._now())
+            return self._signed_in(rows, user, kept)
+
+    def first_link(self, server_url: str = "") -> str | None:
+        """The address at which the first administrator is made; None where there is a user already.
+
+        Without a public URL it is below `server_url`. Links that were made before serve no more.
+        """
+        with writing_accounts(self._store) as rows:
+            if rows.users.count():
+                return None
+            return self._address(rows.links.make(None, self._now(), LINK_HOURS * 3600.0), server_url)
+
+    def add(self, name: str, role: str) -> str:
+        """A new user; gives the link at which they choose a password. Raises BadUsage."""
+        with writing_accounts(self._store) as rows:
+            user = rows.users.add(name, role, self._now())
+            return self._address(rows.links.make(user, self._now(), LINK_HOURS * 3600.0))
+
+    def reset(self, name: str) -> str:
+        """A link at which this user chooses a new password; the old one serves until then. Raises NotFoundHere."""
+        with writing_accounts(self._store) as rows:
+            user = rows.users.get(name)
+            return self._address(rows.links.make(user, self._now(), LINK_HOURS * 3600.0))
+
+    def _choose(self, user: User, password: Secret) -> str:
+        kept = hashed(password)
+        with writing_accounts(self._store, user.actor) as rows:
+            return self._signed_in(rows, user, kept)
+
+    def _signed_in(self, rows: AccountRows, user: User, kept: str) -> str:
+        rows.users.set_password(user, kept)
+        rows.sessions.end_all(user)
+        rows.users.signed_in(user, self._now())
+        return rows.sessions.begin(user, self._now())
+
+    def _address(self, token: str, server_url: str = "") -> str:
+        """Below the public URL; where neither that nor the server's is known, a path."""
+        return f"{self._installation.config.public_url or server_url.rstrip('/')}{LINK_PATH}{token}"
+
+    def _subject(self, kind: str, name: str) -> str:
+        """Whom a try is about, as a keyed hash: what was typed as a name may be a password."""
+        return self._store.seal.fingerprint(f"integrator sign-in {kind} {name}".encode())[:64]
+
+    def _now(self) -> float:
+        return self._installation.clock.now()
+
+
+def check_password(password: Secret, name: str) -> None:
+    """Raise BadUsage where this password is none to choose."""
+    text = password.reveal()
+    if len(text) < SHORTEST_PASSWORD:
+        raise BadUsage(f"A password has {SHORTEST_PASSWORD} characters or more: a sentence is easy to remember.")
+    if len(text) > LONGEST_PASSWORD:
+        raise BadUsage(f"A password has {LONGEST_PASSWORD} characters at most.")
+    if len(set(text)) < 5 or (name and name in text.lower()):
+        raise BadUsage("This password is easy to guess: choose one without your name, and without repetition.")

@@ -1,0 +1,63 @@
+"""A trial: a connection that is not stored is pinged as if it were, and nothing of that is remembered.
+
+Whoever changes a connection sees whether it works before it is saved. The consent of the stored connection of its name
+serves, where there is one; the state of that connection, and its iClient's slots, stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connectors import registry as connectors
+from connectors.model import Connection
+from iclients.credentials import Credential
+from iclients.errors import NotAuthorized
+from integrator.admission import Admission, Sessions
+from integrator.bootstrap import Installation, _cloud
+from integrator.global_iclients import with_iclient
+
+
+def tried(installation: Installation, connection: Connection) -> str:
+    """What the ping says. Raises RemoteError, SettingsError, NotFoundHere."""
+    with installation.store.reading() as stored:
+        connection = with_iclient(stored, connection)
+        iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
+        cloud = _cloud(stored, connection, iclient)
+        is_stored = stored.connections.find(connection.name) is not None
+    kind = connectors.connector(connection.connector)
+    kind.descriptor.check(connection)
+    access = installation._access(connection, None, cloud)
+    if iclient is not None:
+        admission = _unremembered(installation._admission(connection, iclient, cloud))
+        if admission.needs_consent and not (is_stored and admission.keeper.get()):
+            raise NotAuthorized(
+                f"Nobody has consented for connection {connection.name or 'that is being made'} yet: save and authorize "
+                "it, which tests it, too.",
+                code="not_consented",
+            )
+        access = replace(access, session=admission.session, scopes=iclient.scopes)
+    return kind(connection, access).ping().message
+
+
+def _unremembered(admission: Admission) -> Admission:
+    return replace(admission, standing=_Nowhere(), slots=_AsTheyAre(), sessions=Sessions())
+
+
+class _Nowhere:
+    """Forgets how a connection stands."""
+
+    def let_in(self) -> None:
+        """Not written down."""
+
+    def refused(self, error: NotAuthorized) -> None:
+        """Not written down."""
+
+
+class _AsTheyAre:
+    """Changes no slot."""
+
+    def promote(self, proven: Credential) -> None:
+        """Not now: the next call of a stored connection does."""
+
+    def swap(self) -> None:
+        """Likewise."""

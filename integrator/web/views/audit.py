@@ -1,0 +1,24 @@
+"""Audit: who changed what, and when."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, render_template
+
+from integrator.store.listing_audit import audit_page
+from integrator.web.current import reading_pages
+from integrator.web.lists import asked
+
+views: Final = Blueprint("audit", __name__)
+
+NOUNS: Final = ("connection", "iClient", "flow", "cloud", "user")
+
+
+@views.get("/audit")
+def listed() -> str:
+    """Rows, the newest first, page by page."""
+    wanted = asked("noun", "name")
+    with reading_pages() as db:
+        found = audit_page(db, wanted)
+    return render_template("audit.html", page=found, nouns=NOUNS)

@@ -1,0 +1,155 @@
+"""Connections: the list, one of them, its test, its consent, its end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from connectors import registry as connectors
+from connectors.descriptor import Descriptor
+from connectors.errors import SettingsError
+from iclients.errors import RemoteError
+from integrator.admission import CONSENTED
+from integrator.consenting import Consenting
+from integrator.errors import InUse, UserError
+from integrator.global_iclients import with_iclient
+from integrator.pinging import tested
+from integrator.preflight import redirect_uri_of, refuse_hopeless
+from integrator.store.listing_connections import connections_page, flows_using
+from integrator.web.browsers import known_browser, new_browser, remember
+from integrator.web.current import installation, reading_pages
+from integrator.web.entering import toast
+from integrator.web.fields import Choice
+from integrator.web.lists import asked
+from integrator.web.messages import Message, page
+from integrator.web.protection import let_forms_lead_to
+
+views: Final = Blueprint("connections", __name__)
+
+
+@views.get("/connections")
+def listed() -> str:
+    """Every connection, page by page."""
+    wanted = asked("state", "connector", "iclient")
+    with reading_pages() as db:
+        found = connections_page(db, wanted)
+    titles = _titles()
+    choices = [Choice(name, title) for name, title in titles.items()]
+    return render_template("connections.html", page=found, titles=titles, choices=choices)
+
+
+@views.get("/connections/<name>")
+def shown(name: str) -> Response:
+    """One connection: how it stands, what it is made of, what uses it."""
+    with installation().store.reading() as stored:
+        connection = with_iclient(stored, stored.connections.get(name))
+        state, kept = stored.connections.state(name), stored.consents.find(name)
+    with reading_pages() as db:
+        flows = flows_using(db, name)
+    let_forms_lead_to(["https:"])  # the consent goes on at the provider
+    return make_response(
+        render_template(
+            "connection.html",
+            connection=connection,
+            descriptor=_descriptor(connection.connector),
+            needs_consent=connection.auth in CONSENTED,
+            state=state,
+            flows=flows,
+            consent=kept.consent if kept else None,
+        )
+    )
+
+
+@views.post("/connections/<name>/test")
+def tested_now(name: str) -> Response:
+    """Reach the system as this connection; what that taught stands on its page."""
+    try:
+        toast(f"{name}: {tested(installation(), name)}")
+    except (RemoteError, SettingsError, UserError) as error:
+        return _cannot(name, "The test did not reach the system", str(error))
+    return _back(name)
+
+
+@views.post("/connections/<name>/authorize")
+def authorized(name: str) -> Response:
+    """Begin a consent in this browser's session, once nothing is known that would keep it from ending well."""
+    here, browser = installation(), known_browser() or new_browser()
+    try:
+        refuse_hopeless(here, name)
+        begun = Consenting(here).begin(name, redirect_uri_of(here), browser=browser)
+    except (RemoteError, SettingsError, UserError) as error:
+        return _cannot(name, "A consent could not end well now", str(error))
+    answer = Response(status=303, headers={"Location": begun.address})
+    remember(answer, browser)
+    return answer
+
+
+@views.get("/connections/<name>/delete")
+def asked_to_delete(name: str) -> str:
+    """What would be gone."""
+    with installation().store.reading() as stored:
+        stored.connections.id_of(name)
+    with reading_pages() as db:
+        users = flows_using(db, name)
+    return _deletion(name, users)
+
+
+@views.post("/connections/<name>/delete")
+def deleted(name: str) -> Response:
+    """Delete it, where its name was typed and nothing uses it."""
+    if request.form.get("name", "") != name:
+        return make_response(_deletion(name, [], "This is another name: type the name of the connection."), 422)
+    try:
+        with installation().store.writing() as stored:
+            stored.connections.delete(name)
+    except InUse:
+        return make_response(asked_to_delete(name), 409)
+    toast(f"Connection {name} is deleted.")
+    return _redirected(url_for("connections.listed"))
+
+
+def _deletion(name: str, users: list[str], error: str = "") -> str:
+    return render_template(
+        "delete.html",
+        noun="connection",
+        name=name,
+        users=users,
+        user_view="flows.shown",
+        user_noun="flow",
+        gone="its settings, its consent and its state",
+        error=error,
+    )
+
+
+def _cannot(name: str, title: str, sentence: str) -> Response:
+    message = Message(
+        200,
+        title,
+        sentence,
+        "Mend what the sentence names, then try again from the connection's page.",
+        actions=(("Back to the connection", url_for("connections.shown", name=name)),),
+    )
+    return page(message)
+
+
+def _titles() -> dict[str, str]:
+    """The title of each connector that is installed."""
+    return {name: found.title if (found := _descriptor(name)) else name for name in connectors.names()}
+
+
+def _descriptor(connector: str) -> Descriptor | None:
+    """The connector's, where it is installed."""
+    try:
+        return connectors.connector(connector).descriptor
+    except SettingsError:
+        return None
+
+
+def _back(name: str) -> Response:
+    return _redirected(url_for("connections.shown", name=name))
+
+
+def _redirected(address: str) -> Response:
+    answer: Response = redirect(address, 303)  # type: ignore[assignment]
+    return answer

@@ -1,0 +1,77 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+
+from iclients.secret import Secret
+from integrator.accounts import Accounts, SignInRefused
+from integrator.store.account_rows import writing_accounts
+from integrator.web.browsers import drop_session, keep_session, session_token
+from integrator.web.current import installation, person
+from integrator.web.entering import NEXT, local_path
+from integrator.web.fields import HIDDEN, PASSWORD, Field, filled
+
+views: Final = Blueprint("sign_in", __name__)
+
+_WRONG: Final = "Name and password do not belong together. Check both; capital letters count in the password."
+
+
+@views.get("/sign-in")
+def form() -> Response:
+    """The form; who is signed in already goes on."""
+    where = local_path(request.args.get(NEXT, "/"))
+    return _on_to(where) if person() else _shown(where)
+
+
+@views.post("/sign-in")
+def begun() -> Response:
+    """Begin a session that nobody knew before."""
+    where = local_path(request.form.get(NEXT, "/"))
+    password = Secret(request.form.get("password", ""))
+    try:
+        token = Accounts(installation()).sign_in(request.form.get("name", ""), password, request.remote_addr or "")
+    except SignInRefused as error:
+        return _shown(where, _too_often(error.wait_seconds) if error.wait_seconds else _WRONG, error.wait_seconds)
+    answer = _on_to(where)
+    keep_session(answer, token)
+    return answer
+
+
+@views.post("/sign-out")
+def out() -> Response:
+    """End this browser's session."""
+    with writing_accounts(installation().store) as rows:
+        rows.sessions.end(session_token())
+    answer: Response = redirect(url_for("sign_in.form"), 303)  # type: ignore[assignment]
+    drop_session(answer)
+    return answer
+
+
+def _shown(where: str, error: str = "", wait_seconds: int = 0) -> Response:
+    fields = [
+        Field("name", "Name", required=True, autocomplete="username", attributes={"autocapitalize": "none"}),
+        Field("password", "Password", PASSWORD, required=True, autocomplete="current-password"),
+        Field(NEXT, "", HIDDEN),
+    ]
+    fields = filled(fields, {"name": request.form.get("name", "")[:100], NEXT: where})
+    answer = make_response(render_template("sign_in.html", fields=fields, error=error), _status(error, wait_seconds))
+    if wait_seconds:
+        answer.headers["Retry-After"] = str(wait_seconds)
+    return answer
+
+
+def _status(error: str, wait_seconds: int) -> int:
+    return 429 if wait_seconds else 422 if error else 200
+
+
+def _on_to(where: str) -> Response:
+    answer: Response = redirect(f"{request.script_root}{where}", 303)  # type: ignore[assignment]
+    return answer
+
+
+def _too_often(wait_seconds: int) -> str:
+    wait = f"{wait_seconds} seconds" if wait_seconds < 100 else f"{-(-wait_seconds // 60)} minutes"
+    return f"That was tried too often. Wait {wait}, then try again."
