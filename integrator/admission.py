@@ -13,7 +13,7 @@ from iclients.clock import Clock
 from iclients.clouds import CloudProfile
 from iclients.consented import ConsentedTokens, ConsentKeeper
 from iclients.credentials import ManagedIdentity
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.grants import TOKEN_RETRYING, Grants, Slots
 from iclients.managed_identity import managed_identity_token
 from iclients.model import IClient, Token
@@ -36,6 +36,9 @@ class Standing(Protocol):
 
     def let_in(self) -> None:
         """The provider has given a token."""
+
+    def unreachable(self, error: RemoteError) -> None:
+        """The provider has given a token, and the system cannot be used with it now."""
 
     def refused(self, error: NotAuthorized) -> None:
         """The provider has given none, and somebody must do something."""
@@ -107,7 +110,8 @@ class Admission:
             try:
                 token = acquire(asked, old, claims)
             except NotAuthorized as error:
-                self.standing.refused(error)
+                if error.recovery is Recovery.REAUTHORIZE:
+                    self.standing.refused(error)
                 raise
             self.standing.let_in()
             return token

@@ -49,6 +49,14 @@ class Authorizing:
 
         Raises NotFoundHere; SettingsError where the connection needs no consent.
         """
+        try:
+            return self._run(wanted)
+        except NotAuthorized:
+            raise
+        except RemoteError as error:  # whatever keeps it from being online ends with the same code
+            raise NotAuthorized(str(error), code=error.code, recovery=error.recovery) from error
+
+    def _run(self, wanted: Wanted) -> Authorized:
         auth = self._consenting.auth_of(self._name)
         if auth == "device_code" and not wanted.is_for_all:
             return self._consenting.by_device(self._name, self._show_code, wanted.timeout_seconds)

@@ -89,7 +89,7 @@ class Installation:
             fingerprint=self.store.seal.fingerprint,
             folder=Path.cwd(),
             cloud=cloud,
-            transport=self._transport(cloud.ca_file),
+            transport=self._transport(cloud.ca_file or _ca_file(iclient)),
             session=self._admission(connection, iclient, cloud).session if iclient else None,
             budget=self._budget,
             retrying=self._retrying,
@@ -97,12 +97,11 @@ class Installation:
         )
 
     def _admission(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
-        ca_file = iclient.settings.get("ca_file")
         return Admission(
             connection=connection,
             iclient=iclient,
             cloud=cloud,
-            transport=self._transport(Path(ca_file) if ca_file else cloud.ca_file),
+            transport=self._transport(_ca_file(iclient) or cloud.ca_file),
             keeper=KeptConsent(self.store, connection.name, self.clock),
             slots=KeptSlots(self.store, iclient.name),
             standing=ConnectionStanding(self.store, connection.name, self.clock),
@@ -121,6 +120,12 @@ class Installation:
         """One budget for all connections to one place: the strictest would surprise, so the first one stays."""
         with self._lock:
             return self._budgets.setdefault(where, Budget(limits, period_seconds, self.clock))
+
+
+def _ca_file(iclient: IClient | None) -> Path | None:
+    """Whom the iClient's provider is trusted by; the system that its tokens are for is often its neighbour."""
+    typed = iclient.settings.get("ca_file") if iclient else None
+    return Path(typed) if typed else None
 
 
 def _cloud(stored: Transaction, connection: Connection, iclient: IClient | None) -> CloudProfile:

@@ -15,12 +15,12 @@ from typing import Final
 from connectors.errors import SettingsError
 from iclients import consent
 from iclients.consent import Parameters, Pending, WrongCallback
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.grants import Grants
 from iclients.model import Consent, Token
 from integrator.admission import Admission
 from integrator.bootstrap import Installation
-from integrator.errors import StateRefused
+from integrator.errors import StateRefused, UserError, defect_sentence
 from integrator.standing import OFFLINE
 from integrator.store.consent_states import SealedPending, TakenState
 
@@ -54,6 +54,13 @@ _Device = Callable[[str, str], None]
 """Tells a person where to go and which code to type there."""
 
 
+class NotOnline(NotAuthorized):
+    """The consent has ended well and is kept, and the connection does not work with it: something else is wrong."""
+
+    code = "not_online"
+    recovery = Recovery.RETRY
+
+
 class Consenting:
     """The consents of one installation."""
 
@@ -66,11 +73,13 @@ class Consenting:
         name: str,
         redirect_uri: str,
         *,
+        user: str = "",
         browser: str = "",
         return_to: str = "",
         hints: Mapping[str, str] | None = None,
     ) -> Begun:
-        """Begin a consent for this connection. `browser` is a secret that only the browser which began it has.
+        """Begin a consent for this connection. `browser` is a secret that only the browser which began it has; `user`
+        is for whom it begins, where that is not whoever acts.
 
         Raises NotFoundHere; SettingsError where nobody needs to consent; NotAuthorized where it could not end well.
         """
@@ -82,7 +91,7 @@ class Consenting:
         pending = consent.begin(redirect_uri, asked, self._now())
         asked_with = {**self._demanded(admission), **(hints or {})}
         address = consent.address(pending, grants.iclient, grants.provider, grants.endpoints(), asked_with)
-        self._remember(name, CONSENT, pending, browser, return_to)
+        self._remember(name, CONSENT, pending, user, browser, return_to)
         return Begun(address, pending.state)
 
     def begin_for_all(self, name: str, redirect_uri: str, *, browser: str = "") -> Begun:
@@ -92,7 +101,7 @@ class Consenting:
         address = grants.provider.admin_consent_address(
             grants.iclient, grants.cloud, pending.scopes, redirect_uri, pending.state
         )
-        self._remember(name, ADMIN, pending, browser, "")
+        self._remember(name, ADMIN, pending, "", browser, "")
         return Begun(address, pending.state)
 
     def auth_of(self, name: str) -> str:
@@ -143,11 +152,11 @@ class Consenting:
             with self._store.writing() as stored:
                 taken = stored.consent_states.take(state, browser, self._now())
         except StateRefused as error:
-            raise WrongCallback(str(error)) from None
+            raise WrongCallback(str(error)) from error
         try:
             done = self._finished(callback, state, taken)
-        except RemoteError as error:
-            self._end(taken, error.code, str(error), "")
+        except Exception as error:
+            self._end(taken, *_told(error), "")
             raise
         self._end(taken, "", done.message, done.account)
         return replace(done, return_to=taken.return_to)
@@ -187,6 +196,9 @@ class Consenting:
                 with admission.keeper.exclusive():
                     admission.keeper.save(before.consent, None)
             raise
+        except RemoteError as error:
+            admission.standing.unreachable(error)
+            raise NotOnline(f"The consent is kept, but connection {name} does not work yet. {error}") from error
         admission.standing.let_in()
         missing = tuple(scope for scope in token.asked if scope not in token.scopes and not scope.endswith("/.default"))
         return Authorized(name, account, token.scopes, missing, message)
@@ -224,13 +236,13 @@ class Consenting:
     def _scopes(self, name: str) -> tuple[str, ...]:
         return tuple(self._installation.connector(name).scopes)
 
-    def _remember(self, name: str, kind: str, pending: Pending, browser: str, return_to: str) -> None:
+    def _remember(self, name: str, kind: str, pending: Pending, user: str, browser: str, return_to: str) -> None:
         with self._store.writing() as stored:
             stored.consent_states.begin(
                 pending.state,
                 name,
                 kind=kind,
-                user=self._store.actor,
+                user=user or self._store.actor,
                 browser=browser,
                 pending=SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes),
                 return_to=return_to,
@@ -247,6 +259,14 @@ class Consenting:
 
     def _now(self) -> float:
         return self._installation.clock.now()
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Code and sentence of what a consent has failed with."""
+    if isinstance(error, RemoteError):
+        return error.code, str(error)
+    is_told = isinstance(error, UserError | SettingsError)
+    return "cannot_run" if is_told else "defect", str(error) if is_told else defect_sentence(error)
 
 
 def _pending(sealed: SealedPending, state: str, ends_at: float) -> Pending:

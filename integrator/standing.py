@@ -6,7 +6,7 @@ from typing import Final
 
 from iclients.clock import Clock
 from iclients.credentials import Credential
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, RemoteError
 from integrator.store.store import Store, Transaction
 
 ONLINE: Final = "online"
@@ -33,6 +33,12 @@ class ConnectionStanding:
             stored.notices.forget(_key(self._name))
             for flow in _paused_for(stored, self._name):
                 stored.flows.resume(flow)
+
+    def unreachable(self, error: RemoteError) -> None:
+        """It is let in, and still does not work: offline, with the reason."""
+        with self._store.writing() as stored:
+            now = self._clock.now()
+            stored.connections.set_state(self._name, OFFLINE, code=error.code, message=str(error), at=now)
 
     def refused(self, error: NotAuthorized) -> None:
         """Nobody is asked again and again: the flows that need this connection wait, and its owners are told."""

@@ -30,6 +30,7 @@ BROAD_EXCEPTS = {
     "flows/workers.py": "the thread's boundary: what was raised is raised again where the run decides",
     "iclients/transport.py": "closes the connection, and raises again",
     "integrator/cli/ending.py": "the process's boundary: a person reads a sentence",
+    "integrator/consenting.py": "the consent's boundary: whoever waits for it learns how it ended",
     "integrator/doctor.py": "the plug-in loader: a plug-in may raise anything",
     "integrator/runner.py": "the run's boundary: its row must say how it ended",
     "integrator/scheduler.py": "the job's boundary: nobody waits for it who could be told",

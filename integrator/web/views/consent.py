@@ -90,7 +90,10 @@ def _begin(link: Link, browser: str) -> Begun:
     here = installation()
     refuse_hopeless(here, link.connection)
     return_to = link.return_to if return_urls.allowed(link.return_to, here.config.return_urls) else ""
-    return Consenting(here).begin(link.connection, redirect_uri_of(here), browser=browser, return_to=return_to)
+    user = f"link:{link.made_for}" if link.made_for else ""
+    return Consenting(here).begin(
+        link.connection, redirect_uri_of(here), user=user, browser=browser, return_to=return_to
+    )
 
 
 def _use(token: str) -> None:
