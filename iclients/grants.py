@@ -48,8 +48,8 @@ class Slots(Protocol):
     def promote(self, proven: Credential) -> None:
         """The next credential was taken where the current one was refused: it takes the current one's place."""
 
-    def swap(self) -> None:
-        """The current credential was refused where nothing may be sent twice: the next try begins with the other."""
+    def swap(self, refused: Credential | None) -> None:
+        """This current one was refused where nothing may be sent twice: the next try begins with the other."""
 
 
 class Grants:
@@ -201,7 +201,7 @@ class Grants:
         before = self.iclient
         self.iclient = replace(before, credential=before.next_credential, next_credential=before.credential)
         if self._slots is not None:
-            self._slots.swap()
+            self._slots.swap(before.credential)
         return CredentialRefused(f"{refusal} Its next credential takes its place now: start again.", code=refusal.code)
 
     def _ask(

@@ -21,11 +21,13 @@ from iclients.model import Consent, Token
 from integrator.admission import Admission
 from integrator.bootstrap import Installation
 from integrator.errors import StateRefused, UserError, defect_sentence
-from integrator.standing import OFFLINE
+from integrator.store.connections import OFFLINE
 from integrator.store.consent_states import SealedPending, TakenState
 
 CONSENT: Final = "consent"
 ADMIN: Final = "admin"
+_READ_ONCE: Final = ("iss", "tenant", "admin_consent", "error_description", "error_subcode", "suberror")
+"""Parameters that are read after the consent was taken; of `state`, `code` and `error` it is seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Consenting:
         try:
             with self._store.writing() as stored:
                 taken = stored.consent_states.take(state, browser, self._now())
+                _check_kind(callback, taken.kind)  # what it raises takes the taking back
         except StateRefused as error:
             raise WrongCallback(str(error)) from error
         try:
@@ -259,6 +262,15 @@ class Consenting:
 
     def _now(self) -> float:
         return self._installation.clock.now()
+
+
+def _check_kind(callback: Parameters, kind: str) -> None:
+    """Raise WrongCallback for what no consent of this kind is answered with: whoever made it up ends nothing."""
+    given = {name for name, values in callback.items() if any(values)}
+    is_admins = "error" in given or {"admin_consent", "tenant"} <= given
+    fits = is_admins if kind == ADMIN else ("code" in given) != ("error" in given)
+    if not fits or any(len(callback.get(name, ())) > 1 for name in _READ_ONCE):
+        raise WrongCallback("This is not the callback of the consent that waits: go on there, or start it again.")
 
 
 def _told(error: Exception) -> tuple[str, str]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from iclients.errors import NotAuthorized, RemoteError
 from integrator.bootstrap import Installation
-from integrator.standing import OFFLINE, ONLINE
+from integrator.standing import ConnectionStanding
 
 
 def tested(installation: Installation, name: str) -> str:
     """What the ping says. Raises what it raises, with the connection's state changed accordingly."""
+    standing = ConnectionStanding(installation.store, name, installation.clock)
     try:
         message = installation.connector(name).ping().message
     except NotAuthorized:
         raise  # asking for the token has told the connection's standing already
     except RemoteError as error:
-        _remember(installation, name, OFFLINE, error.code, str(error))
+        standing.unreachable(error)
         raise
-    _remember(installation, name, ONLINE)
+    standing.let_in()
     return message
-
-
-def _remember(installation: Installation, name: str, state: str, code: str = "", message: str = "") -> None:
-    with installation.store.writing() as stored:
-        stored.connections.set_state(name, state, code=code, message=message, at=installation.clock.now())

@@ -7,10 +7,10 @@ from typing import Final
 from iclients.clock import Clock
 from iclients.credentials import Credential
 from iclients.errors import NotAuthorized, RemoteError
+from integrator.store.connections import OFFLINE
 from integrator.store.store import Store, Transaction
 
 ONLINE: Final = "online"
-OFFLINE: Final = "offline"
 NEEDS_AUTHORIZATION: Final = "needs authorization"
 
 
@@ -66,10 +66,10 @@ class KeptSlots:
         with self._store.writing() as stored:
             stored.iclients.promote(self._name, proven)
 
-    def swap(self) -> None:
-        """The two change places."""
+    def swap(self, refused: Credential | None) -> None:
+        """The two change places, unless another process has made them do so already."""
         with self._store.writing() as stored:
-            stored.iclients.swap(self._name)
+            stored.iclients.swap(self._name, refused)
 
 
 def _paused_for(stored: Transaction, name: str) -> list[str]:

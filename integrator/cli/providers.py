@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from integrator.cli.output import json_option, print_fields, print_json, print_table
+from integrator.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from iclients.preset import PresetSetting
 
 
 @click.group()
@@ -27,7 +30,7 @@ def list_all(search: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [(document["name"], document["title"], document["grants"], list(document["settings"])) for document in found]
+    rows = [(document["name"], document["title"], document["grants"], _needed(document)) for document in found]
     print_table(("name", "title", "grants", "needs settings"), rows, f"No provider has {search} in its name.")
 
 
@@ -36,11 +39,13 @@ def list_all(search: str, as_json: bool) -> None:
 @json_option
 def show(name: str, as_json: bool) -> None:
     """One provider: its endpoints, settings, scopes, and where its own documentation is."""
+    from integrator.documents import text
+
     document = _document(name)
     if as_json:
         print_json(document)
     else:
-        print_fields([(key, value) for key, value in document.items() if value not in ("", None, {}, [])])
+        click.echo(text({key: value for key, value in document.items() if value not in ("", None, {}, [])}), nl=False)
 
 
 def _document(name: str) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def _document(name: str) -> dict[str, Any]:
         "documentation": preset.documentation,
         "note": preset.note,
         "grants": list(preset.grants),
-        "settings": {setting.name: f"{setting.title}, such as {setting.example}" for setting in preset.settings},
+        "settings": {setting.name: _wanted(setting) for setting in preset.settings},
         "endpoints": dict(preset.endpoints),
         "client_authentication": preset.traits.client_authentication,
         "pkce": preset.traits.pkce,
@@ -68,3 +73,12 @@ def _document(name: str) -> dict[str, Any]:
         "refresh_rotates": preset.refresh.rotates,
         "scopes": dict(preset.scopes),
     }
+
+
+def _wanted(setting: PresetSetting) -> str:
+    default = f"; {setting.default} where nothing is set" if setting.default else ""
+    return f"{setting.title}, such as {setting.example}{default}"
+
+
+def _needed(document: dict[str, Any]) -> list[str]:
+    return [name for name, told in document["settings"].items() if "where nothing is set" not in told]
