@@ -65,7 +65,7 @@ def fetcher(transport: Transport) -> Fetch:
 
 def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch) -> Endpoints:
     """What the issuer's document says, where nothing was typed: typed addresses win. Raises MalformedAnswer."""
-    document = fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    document = _document_of(issuer.rstrip("/"), fetch)
     if not isinstance(document, dict) or str(document.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
         raise MalformedAnswer(
             f"The discovery document of {issuer} is for another issuer: check the issuer.", recovery=Recovery.ABORT
@@ -73,6 +73,18 @@ def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch) -> Endpoints
     found = {name: document[name] for name in NAMES if _is_https(document.get(name))}
     sends_issuer = document.get("authorization_response_iss_parameter_supported") is True
     return replace(Endpoints(**{**found, **typed}), issuer=str(document["issuer"]), sends_issuer=sends_issuer)
+
+
+def _document_of(issuer: str, fetch: Fetch) -> Any:
+    """OpenID's document, which most servers have; else that of RFC 8414 §3.1, whose path stands before the issuer's own."""
+    try:
+        return fetch(f"{issuer}/.well-known/openid-configuration")
+    except MalformedAnswer as first:
+        parts = urlsplit(issuer)
+        try:
+            return fetch(f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}")
+        except MalformedAnswer:
+            raise first from None
 
 
 def is_issuer(told: object, issuer: str) -> bool:
