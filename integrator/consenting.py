@@ -93,17 +93,18 @@ class Consenting:
         pending = consent.begin(redirect_uri, asked, self._now())
         asked_with = {**self._demanded(admission), **(hints or {})}
         address = consent.address(pending, grants.iclient, grants.provider, grants.endpoints(), asked_with)
-        self._remember(name, CONSENT, pending, user, browser, return_to)
+        self._remember(admission, CONSENT, pending, user, browser, return_to)
         return Begun(address, pending.state)
 
     def begin_for_all(self, name: str, redirect_uri: str, *, browser: str = "") -> Begun:
         """Begin an administrator's consent for everybody in the tenant. Raises as `begin` does."""
-        grants = self._installation.admission(name).grants()
+        admission = self._installation.admission(name)
+        grants = admission.grants()
         pending = consent.begin(redirect_uri, self._scopes(name), self._now())
         address = grants.provider.admin_consent_address(
             grants.iclient, grants.cloud, pending.scopes, redirect_uri, pending.state
         )
-        self._remember(name, ADMIN, pending, "", browser, "")
+        self._remember(admission, ADMIN, pending, "", browser, "")
         return Begun(address, pending.state)
 
     def auth_of(self, name: str) -> str:
@@ -133,7 +134,10 @@ class Consenting:
             if kept is None:
                 raise NotAuthorized(f"Connection {name} has no consent to revoke.", code="not_consented")
             grants = admission.grants()
-            can_tell = bool(grants.endpoints().revocation_endpoint) and kept.consent.refresh_token is not None
+            is_here = kept.consent.given_to in ("", admission.place)
+            can_tell = (
+                is_here and kept.consent.refresh_token is not None and bool(grants.endpoints().revocation_endpoint)
+            )
             if can_tell and kept.consent.refresh_token is not None:
                 grants.revoke(kept.consent.refresh_token)
             with self._store.writing() as stored:
@@ -176,8 +180,13 @@ class Consenting:
 
     def _finished(self, callback: Parameters, state: str, taken: TakenState) -> Authorized:
         name = taken.connection
-        grants = self._installation.admission(name).grants()
-        pending = _pending(taken.pending, state, taken.expires_at)
+        admission = self._installation.admission(name)
+        if taken.pending.place not in ("", admission.place):
+            raise NotAuthorized(
+                f"Connection {name} goes to another place than when its consent was begun: nothing was sent; start again.",
+                code="consent_elsewhere",
+            )
+        grants, pending = admission.grants(), _pending(taken.pending, state, taken.expires_at)
         if taken.kind == ADMIN:
             tenant = consent.tenant_from(callback, pending, grants.iclient, grants.provider, self._now())
             return Authorized(name, tenant, pending.scopes, (), f"An administrator has consented for tenant {tenant}.")
@@ -188,7 +197,7 @@ class Consenting:
         """Keep the token before it is used, then see whether the connection works with it."""
         admission = self._admission(name)
         account = self._account(grants or admission.grants(), token, pending)
-        made = Consent(token.refresh_token, account, token.scopes, self._now(), (token,))
+        made = Consent(token.refresh_token, account, token.scopes, self._now(), (token,), given_to=admission.place)
         with admission.keeper.exclusive():
             before = admission.keeper.get()
             admission.keeper.save(made, None)
@@ -207,8 +216,9 @@ class Consenting:
         return Authorized(name, account, token.scopes, missing, message)
 
     def _account(self, grants: Grants, token: Token, pending: Pending | None) -> str:
-        if token.id_token is None:
-            return ""
+        is_asked_for = pending is None or "openid" in pending.scopes
+        if token.id_token is None or not is_asked_for:
+            return ""  # what nobody asked for has no nonce of ours, and is not believed
         from iclients.id_tokens import account_of  # JOSE loads slowly
 
         endpoints = grants.endpoints()
@@ -239,15 +249,18 @@ class Consenting:
     def _scopes(self, name: str) -> tuple[str, ...]:
         return tuple(self._installation.connector(name).scopes)
 
-    def _remember(self, name: str, kind: str, pending: Pending, user: str, browser: str, return_to: str) -> None:
+    def _remember(
+        self, admission: Admission, kind: str, pending: Pending, user: str, browser: str, return_to: str
+    ) -> None:
+        sealed = SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes, admission.place)
         with self._store.writing() as stored:
             stored.consent_states.begin(
                 pending.state,
-                name,
+                admission.connection.name,
                 kind=kind,
                 user=user or self._store.actor,
                 browser=browser,
-                pending=SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes),
+                pending=sealed,
                 return_to=return_to,
                 now=self._now(),
                 expires_at=pending.ends_at,
@@ -267,7 +280,8 @@ class Consenting:
 def _check_kind(callback: Parameters, kind: str) -> None:
     """Raise WrongCallback for what no consent of this kind is answered with: whoever made it up ends nothing."""
     given = {name for name, values in callback.items() if any(values)}
-    is_admins = "error" in given or {"admin_consent", "tenant"} <= given
+    has_consented = [value.lower() for value in callback.get("admin_consent", ())] == ["true"]
+    is_admins = "error" in given or ("tenant" in given and has_consented)
     fits = is_admins if kind == ADMIN else ("code" in given) != ("error" in given)
     if not fits or any(len(callback.get(name, ())) > 1 for name in _READ_ONCE):
         raise WrongCallback("This is not the callback of the consent that waits: go on there, or start it again.")
