@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Protocol
 
-from marshmallow import ValidationError
-
 from iclients.answers import Answer
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
@@ -28,9 +26,7 @@ from iclients.errors import (
 from iclients.model import DeviceCode, IClient, Token
 from iclients.provider import Provider
 from iclients.retrying import Retrying
-from iclients.schemas import DeviceAnswer
 from iclients.secret import Secret
-from iclients.token_answers import failure, json_object, unusable
 from iclients.token_endpoint import TOKEN_DEADLINE_SECONDS, TokenEndpoint
 from iclients.transport import Transport
 
@@ -39,7 +35,9 @@ DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 SLOWER_SECONDS: Final = 5.0
 """What `slow_down` adds to the interval (RFC 8628 §3.5)."""
 
-_DEVICE_ANSWER: Final = DeviceAnswer()
+SHORTEST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+"""How long may be between two questions for a device's token, whatever its server wants."""
 
 
 class Slots(Protocol):
@@ -133,21 +131,13 @@ class Grants:
     def device_begin(self, scopes: tuple[str, ...]) -> DeviceCode:
         """A code that a person types on any device (RFC 8628 §3.1)."""
         endpoint = TokenEndpoint(self.iclient, self.provider, self._transport, self.endpoints())
-        answer = endpoint.device(self._for(scopes, ""), self._clock.now(), TOKEN_DEADLINE_SECONDS)
-        document = json_object(answer.body)
-        if answer.status != 200 or "error" in document:
-            raise failure(answer, document, self.iclient, self.provider)
-        try:
-            loaded: DeviceCode = _DEVICE_ANSWER.load(document)
-        except ValidationError as error:
-            raise unusable(self.iclient, error) from None
-        return loaded
+        return endpoint.device(self._for(scopes, ""), self._clock.now(), TOKEN_DEADLINE_SECONDS)
 
     def device_poll(self, device: DeviceCode, scopes: tuple[str, ...]) -> Token:
         """Wait until the person has typed the code. Raises NotAuthorized where they did not, or said no."""
         interval, ends_at = device.interval_seconds, self._clock.now() + device.expires_seconds
-        while self._clock.now() < ends_at:
-            self._clock.sleep(interval)
+        while (left := ends_at - self._clock.now()) > 0:
+            self._clock.sleep(max(SHORTEST_WAIT, min(interval, LONGEST_WAIT, left)))
             try:
                 return self._token(DEVICE_GRANT, scopes, {"device_code": device.device_code.reveal()})
             except TransportError as error:

@@ -57,8 +57,7 @@ class Authorizing:
             raise NotAuthorized(str(error), code=error.code, recovery=error.recovery) from error
 
     def _run(self, wanted: Wanted) -> Authorized:
-        auth = self._consenting.auth_of(self._name)
-        if auth == "device_code" and not wanted.is_for_all:
+        if not wanted.is_for_all and self._consenting.auth_of(self._name) == "device_code":
             return self._consenting.by_device(self._name, self._show_code, wanted.timeout_seconds)
         if is_served(self._installation):
             return self._by_server(wanted)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,6 +22,7 @@ from iclients.model import Consent, Token
 from integrator.admission import Admission
 from integrator.bootstrap import Installation
 from integrator.errors import StateRefused, UserError, defect_sentence
+from integrator.pinging import tested
 from integrator.store.connections import OFFLINE
 from integrator.store.consent_states import SealedPending, TakenState
 
@@ -134,12 +136,10 @@ class Consenting:
             if kept is None:
                 raise NotAuthorized(f"Connection {name} has no consent to revoke.", code="not_consented")
             grants = admission.grants()
-            is_here = kept.consent.given_to in ("", admission.place)
-            can_tell = (
-                is_here and kept.consent.refresh_token is not None and bool(grants.endpoints().revocation_endpoint)
-            )
-            if can_tell and kept.consent.refresh_token is not None:
-                grants.revoke(kept.consent.refresh_token)
+            token = kept.consent.refresh_token if kept.consent.given_to in ("", admission.place) else None
+            can_tell = token is not None and bool(grants.endpoints().revocation_endpoint)
+            if token is not None and can_tell:
+                grants.revoke(token)
             with self._store.writing() as stored:
                 stored.consents.forget(name)
                 stored.connections.set_state(name, OFFLINE, at=self._now())
@@ -202,16 +202,16 @@ class Consenting:
             before = admission.keeper.get()
             admission.keeper.save(made, None)
         try:
-            message = self._installation.connector(name).ping().message
-        except NotAuthorized:
+            message = tested(self._installation, name)
+        except NotAuthorized as error:
             if before is not None:
                 with admission.keeper.exclusive():
-                    admission.keeper.save(before.consent, None)
+                    admission.keeper.save(replace(before.consent, claims=error.claims or before.consent.claims), None)
+                with suppress(RemoteError):  # from here on it stands as the old one does
+                    tested(self._installation, name)
             raise
         except RemoteError as error:
-            admission.standing.unreachable(error)
             raise NotOnline(f"The consent is kept, but connection {name} does not work yet. {error}") from error
-        admission.standing.let_in()
         missing = tuple(scope for scope in token.asked if scope not in token.scopes and not scope.endswith("/.default"))
         return Authorized(name, account, token.scopes, missing, message)
 

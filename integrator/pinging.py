@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
 from integrator.standing import ConnectionStanding
 
@@ -12,8 +12,10 @@ def tested(installation: Installation, name: str) -> str:
     standing = ConnectionStanding(installation.store, name, installation.clock)
     try:
         message = installation.connector(name).ping().message
-    except NotAuthorized:
-        raise  # asking for the token has told the connection's standing already
+    except NotAuthorized as error:
+        if error.recovery is Recovery.REAUTHORIZE:  # a system may refuse what the provider has given
+            standing.refused(error)
+        raise
     except RemoteError as error:
         standing.unreachable(error)
         raise

@@ -16,6 +16,7 @@ from flows.model import Flow
 from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from iclients.secret import Secret
 from integrator.global_iclients import with_iclient
@@ -208,6 +209,11 @@ def _check_iclient(transaction: Transaction, where: Where, iclient: IClient) -> 
         )
     if transaction.clouds.find(iclient.cloud) is None:
         raise _unknown((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
+    try:
+        providers.provider(iclient.provider).check(iclient)
+    except NotAuthorized as error:
+        named = [("settings", name) for name in iclient.settings if f"settings.{name} " in str(error)]
+        raise Wrong((*where, *(named[0] if named else ())), f"{shown(where)}: {error}") from error
 
 
 def _check_connection(transaction: Transaction, where: Where, connection: Connection) -> None:

@@ -18,7 +18,7 @@ from flows.engine import Engine
 from flows.errors import Fenced, FlowDefinitionError
 from flows.model import Flow, Progress, RunStatus
 from iclients.clock import Stopped
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
 from integrator.errors import ExitCode, RunInProgress, RunIsOver, UserError, defect_sentence
 from integrator.store.runs import OVER, Claim, Run
@@ -89,7 +89,9 @@ class Runner:
             self._started(self._engine)
             return _End(self._engine.run())
         except NotAuthorized as error:
-            return _End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error))
+            needs_somebody = error.recovery is Recovery.REAUTHORIZE
+            status = RunStatus.NEEDS_AUTHORIZATION if needs_somebody else RunStatus.FAILED
+            return _End(status, error.code, str(error))
         except RemoteError as error:
             return _End(RunStatus.FAILED, error.code, str(error))
         except RunRefused as error:

@@ -73,11 +73,14 @@ class KeptSlots:
 
 
 def _paused_for(stored: Transaction, name: str) -> list[str]:
-    """Flows of this connection that wait for it, and for no other one that needs authorization."""
-    waiting = {other for other, state in stored.connections.states().items() if state.state == NEEDS_AUTHORIZATION}
-    blocked = {flow for other in waiting - {name} for flow in stored.connections.flows_of(other)}
-    paused = stored.flows.paused()
-    return [flow for flow in stored.connections.flows_of(name) if flow in paused and flow not in blocked]
+    """Flows that waited for this connection and wait for no other one that needs authorization; also those that have
+    been changed meanwhile, and whose connections all work."""
+    others = {other: told.state for other, told in stored.connections.states().items() if other != name}
+    uses = {other: stored.connections.flows_of(other) for other, state in others.items() if state != ONLINE}
+    blocked = {flow for other, flows in uses.items() if others[other] == NEEDS_AUTHORIZATION for flow in flows}
+    unsure = {flow for flows in uses.values() for flow in flows} - {*stored.connections.flows_of(name)}
+    paused = [flow for flow, code in stored.flows.paused().items() if code == NEEDS_AUTHORIZATION]
+    return [flow for flow in paused if flow not in blocked | unsure]
 
 
 def _owner_of_iclient(stored: Transaction, name: str | None) -> str:

@@ -29,6 +29,7 @@ BROAD_EXCEPTS = {
     "connectors/paging.py": "the thread's boundary: what was raised is raised again where the page is asked for",
     "flows/workers.py": "the thread's boundary: what was raised is raised again where the run decides",
     "iclients/transport.py": "closes the connection, and raises again",
+    "integrator/callback.py": "the thread's boundary: what was raised is raised again where the consent is waited for",
     "integrator/cli/ending.py": "the process's boundary: a person reads a sentence",
     "integrator/consenting.py": "the consent's boundary: whoever waits for it learns how it ended",
     "integrator/doctor.py": "the plug-in loader: a plug-in may raise anything",

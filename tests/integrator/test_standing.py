@@ -199,6 +199,23 @@ def test_a_test_that_needs_no_new_token_ends_the_waiting_too(authorized: Sandbox
     assert (authorized.state(), authorized.paused()) == ("online", {})
 
 
+def test_a_flow_that_uses_the_connection_no_more_waits_no_longer_than_until_the_next_one_works(
+    authorized: SandboxHouse,
+) -> None:
+    authorized.revoke_at_the_provider()
+    with pytest.raises(NotAuthorized):
+        authorized.ask()
+    document = furnished(authorized, "authorization_code")
+    document["flows"][0] = flow("contoso-csv", "fabrikam", ("here", "contoso.csv"))
+    authorized.apply(document)
+    pinging.tested(authorized.installation, "here")
+    assert authorized.paused() == {"copy": NEEDED}
+    with authorized.installation.store.writing() as stored:
+        stored.flows.pause("fabrikam-csv", "another reason", authorized.clock.now())
+    authorized.authorize()
+    assert authorized.paused() == {"fabrikam-csv": "another reason"}
+
+
 # --- apps ---
 
 
