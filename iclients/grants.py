@@ -175,13 +175,18 @@ class Grants:
         spare = self.iclient.next_credential
         try:
             return self._ask(self.iclient, grant, scopes, parameters, is_repeatable=is_repeatable)
-        except CredentialRefused as refusal:
-            if spare is None:
-                raise
-            if is_single_use:
-                raise self._swapped(refusal) from None
+        except CredentialRefused as error:
+            refusal = error
+        if spare is None:
+            raise refusal
+        if is_single_use:
+            raise self._swapped(refusal)
         renewed = replace(self.iclient, credential=spare, next_credential=None)
-        token = self._ask(renewed, grant, scopes, parameters, is_repeatable=is_repeatable)
+        try:
+            token = self._ask(renewed, grant, scopes, parameters, is_repeatable=is_repeatable)
+        except CredentialRefused as error:
+            sentence = f"{refusal} The next credential was refused as well: {error}"
+            raise CredentialRefused(sentence, code=refusal.code) from error
         self.iclient = renewed
         if self._slots is not None:
             self._slots.promote(spare)

@@ -204,7 +204,8 @@ def _granted(scope: str | None, delimiter: str) -> tuple[str, ...]:
 
 def _shown(told: tuple[str, ...], secrets: Collection[str]) -> tuple[str, ...]:
     """Of the words that are to be scopes, those that are some (RFC 6749 §3.3) and repeat no secret, also together."""
-    words = tuple(word for word in told[:MAX_SCOPES] if _SCOPE.fullmatch(word) and not repeats(word, secrets))
+    first = tuple(dict.fromkeys(told))[:MAX_SCOPES]
+    words = tuple(word for word in first if _SCOPE.fullmatch(word) and not repeats(word, secrets))
     return () if repeats(" ".join(words), secrets) else words
 
 

@@ -216,21 +216,11 @@ class Consenting:
         return Authorized(name, account, token.scopes, missing, message)
 
     def _account(self, grants: Grants, token: Token, pending: Pending | None) -> str:
-        is_asked_for = pending is None or "openid" in pending.scopes
-        if token.id_token is None or not is_asked_for:
+        if pending is not None and "openid" not in pending.scopes:
             return ""  # what nobody asked for has no nonce of ours, and is not believed
-        from iclients.id_tokens import account_of  # JOSE loads slowly
+        from iclients.id_tokens import account_in  # JOSE loads slowly
 
-        endpoints = grants.endpoints()
-        return account_of(
-            token.id_token,
-            jwks_uri=endpoints.need("jwks_uri", grants.iclient.name),
-            issuer=endpoints.issuer,
-            client_id=grants.iclient.client_id,
-            nonce=pending.nonce if pending else None,
-            now=self._now(),
-            fetch=grants.fetch,
-        )
+        return account_in(token, pending, grants, self._now())
 
     def _demanded(self, admission: Admission) -> dict[str, str]:
         """What the provider wants to be asked with since it refused the last refresh: a second factor, for one."""

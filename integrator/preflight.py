@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from connectors.errors import SettingsError
 from iclients import consent
 from iclients.errors import NotAuthorized, RemoteError
 from iclients.grants import Grants
@@ -38,7 +39,13 @@ def preflight(installation: Installation, name: str, *, is_reached: bool = False
     With `is_reached`, whoever asks came by the public URL, so it is not asked for its proof.
     Raises NotFoundHere; SettingsError where the connection has no iClient.
     """
-    grants = installation.admission(name).grants()
+    admission = installation.admission(name)
+    if not admission.needs_consent:
+        raise SettingsError(
+            f"Connection {name} has auth: {admission.connection.auth}, for which nobody consents: "
+            f"`integrator connections test {name}` says whether it works."
+        )
+    grants = admission.grants()
     redirect_uri = redirect_uri_of(installation)
     return [
         Finding("redirect URI", True, f"register {redirect_uri} at the provider, exactly like this."),

@@ -16,6 +16,7 @@ from flows.model import Flow
 from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.credentials import ManagedIdentity
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from iclients.secret import Secret
@@ -23,6 +24,7 @@ from integrator.global_iclients import with_iclient
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
 
+MANAGED_IDENTITY: Final = "managed_identity"
 MAX_CREDENTIAL_BYTES: Final = 65_536
 _DER: Final = b"\x30"
 """How every PFX file begins; in such a file a newline at the end is no newline."""
@@ -230,6 +232,20 @@ def _check_connection(transaction: Transaction, where: Where, connection: Connec
         raise Wrong(_nearest(where, connection, str(error)), f"connections[{where[1]}] cannot work: {error}") from error
     if connection.iclient is not None and transaction.iclients.find(connection.iclient) is None:
         raise _unknown((*where, "iclient"), "iClient", connection.iclient, transaction.iclients.names())
+    _check_managed(transaction, where, with_iclient(transaction, connection))
+
+
+def _check_managed(transaction: Transaction, where: Where, connection: Connection) -> None:
+    """A connection that says managed_identity must not come in by a secret that its iClient happens to have."""
+    if connection.auth != MANAGED_IDENTITY or connection.iclient is None:
+        return
+    credential = transaction.iclients.get(connection.iclient).credential
+    if credential is not None and not isinstance(credential, ManagedIdentity):
+        raise Wrong(
+            (*where, "auth"),
+            f"{shown((*where, 'auth'))} is {MANAGED_IDENTITY}, and iClient {connection.iclient} has another credential: "
+            "give it `credential: {managed_identity: true}`, or the connection another auth.",
+        )
 
 
 def _nearest(where: Where, connection: Connection, message: str) -> Where:

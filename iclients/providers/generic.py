@@ -85,10 +85,10 @@ class Generic(Provider):
         for setting in self.preset.settings:
             value = str(iclient.settings.get(setting.name) or setting.default)
             if not re.fullmatch(setting.pattern, value):
-                raise NotAuthorized(
-                    f"iClient {iclient.name} needs settings.{setting.name} ({setting.title}), such as {setting.example}.",
-                    code="setting",
-                )
+                is_there = bool(iclient.settings.get(setting.name))
+                wrong = f"settings.{setting.name} of iClient {iclient.name} is no {setting.title}: write it like"
+                missing = f"iClient {iclient.name} needs settings.{setting.name} ({setting.title}), such as"
+                raise NotAuthorized(f"{wrong if is_there else missing} {setting.example}.", code="setting")
             values[setting.name] = value
         return values
 
@@ -118,8 +118,10 @@ def _mapping(iclient: IClient, name: str) -> dict[str, str]:
         raise _wrong(iclient, name, "no mapping", ("a mapping of names to texts",))
     texts = {str(key): str(text) for key, text in given.items()}
     if name in _PARAMETERS and (refused := refused_in(texts)):
-        raise _wrong(
-            iclient, name, f"not to say {refused[0][:100]!r}", ("any parameter that the request has not itself",)
+        raise NotAuthorized(
+            f"settings.{name} of iClient {iclient.name} has {refused[0][:100]!r}, which is ours to say, or which no request "
+            "can carry: take it out.",
+            code="setting",
         )
     return texts
 

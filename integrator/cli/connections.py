@@ -60,8 +60,9 @@ def authorize(
     """Let a person consent: prints an address to open (and a code to type there), and waits.
 
     Ends 0 when the connection is online, 4 with the reason when it is not; a token that works stays as it was then.
-    Without a server of this installation at INTEGRATOR_PUBLIC_URL the command receives the callback itself: register
-    http://127.0.0.1/callback (any port) at the provider. `integrator connections preflight NAME` checks all this.
+    A server of this installation at INTEGRATOR_PUBLIC_URL receives the callback; where that is not set, the command does:
+    register http://127.0.0.1/callback (any port) at the provider. `integrator connections preflight NAME` checks all
+    this. With --for-everybody it ends 0 when an administrator has consented; the connection is authorized after that.
     """
     from integrator.authorizing import Authorizing, Wanted
 
@@ -80,6 +81,9 @@ def authorize(
                 "message": done.message,
             }
         )
+        return
+    if for_everybody:
+        click.echo(printable(f"{name}: {done.message} Authorize it now: `integrator connections authorize {name}`."))
         return
     by = f" by {done.account}" if done.account else ""
     click.echo(printable(f"{name}: authorized{by} for {', '.join(done.scopes)}. {done.message}"))

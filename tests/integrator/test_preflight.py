@@ -21,7 +21,7 @@ from iclients.errors import NotAuthorized
 from integrator.authorizing import Authorizing, Wanted
 from integrator.bootstrap import Installation
 from integrator.config import Config
-from integrator.errors import NotFoundHere, UserError
+from integrator.errors import NotFoundHere
 from integrator.preflight import ConsentCannotEnd, is_served, preflight, redirect_uri_of, refuse_hopeless
 from integrator.reaching import Reached, proof, reached
 from integrator.web.app import create_app
@@ -302,5 +302,5 @@ def test_a_consent_that_cannot_end_does_not_begin_at_the_server(public: SandboxH
 
 def test_a_public_url_that_is_not_this_machine_and_is_not_served_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     url = f"https://{ELSEWHERE}:{free_port(ELSEWHERE)}"
-    with furnished(sandbox, tmp_path, url) as house, pytest.raises(UserError, match="No server of ours answers at"):
+    with furnished(sandbox, tmp_path, url) as house, pytest.raises(NotAuthorized, match="No server of ours answers at"):
         Authorizing(house.installation, "contoso", lambda line: None).run(Wanted())
