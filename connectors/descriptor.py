@@ -72,7 +72,9 @@ class Descriptor:
                 f"it takes: {', '.join(self.auth_types) or 'none'}."
             )
         if self.auth_types and not connection.iclient:
-            raise SettingsError(f"Connection {name} needs an iclient: the name of one in the document, or one that is global.")
+            raise SettingsError(
+                f"Connection {name} needs an iclient: the name of one in the document, or one that is global."
+            )
         known = {setting.name for setting in self.settings}
         for key in connection.settings:
             if key not in known:

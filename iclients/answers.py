@@ -11,6 +11,10 @@ import httptools
 
 from iclients.errors import AnswerLost, MalformedAnswer, Recovery
 
+MAX_HEADERS: Final = 200
+MAX_HEADER_BYTES: Final = 65_536
+"""More than any server says about an answer, its trailers among it."""
+
 _WAIT_TEXT: Final = re.compile(r"[0-9]{1,9}")  # a longer number is more than a wait can be told
 
 
@@ -38,6 +42,9 @@ class AnswerParser:
         self._max_bytes = max_bytes
         self._received = 0
         self._headers: dict[str, str] = {}
+        self._header_lines = 0
+        self._header_bytes = 0
+        self._unheard = 0
         self._body: list[bytes] = []
         self._headers_done = False
         self._is_beyond = False
@@ -47,13 +54,14 @@ class AnswerParser:
     def feed(self, data: bytes, host: str) -> None:
         self._received += len(data)
         if self._received > self._max_bytes:
-            raise MalformedAnswer(
-                f"{host} sent more than {self._max_bytes} bytes.", code="answer_too_large", recovery=Recovery.ABORT
-            )
+            raise _too_large(f"{host} sent more than {self._max_bytes} bytes.")
+        self._unheard += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise MalformedAnswer(f"{host} sent something that is not HTTP.") from error
+        if self._header_lines > MAX_HEADERS or max(self._header_bytes, self._unheard) > MAX_HEADER_BYTES:
+            raise _too_large(f"{host} sent more than {MAX_HEADERS} headers, or {MAX_HEADER_BYTES} bytes of them.")
         if self._is_beyond:
             raise MalformedAnswer(f"{host} sent more than one answer to one request.")
 
@@ -71,6 +79,11 @@ class AnswerParser:
         self._is_beyond = self.complete
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._unheard = 0
+        self._header_lines += 1
+        self._header_bytes += len(name) + len(value)
+        if self._header_lines > MAX_HEADERS or self._header_bytes > MAX_HEADER_BYTES:
+            return  # the feed that this is part of ends the answer
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text  # RFC 9110 §5.3
 
@@ -79,6 +92,7 @@ class AnswerParser:
         self._headers_done = self._status >= 200
 
     def on_body(self, body: bytes) -> None:
+        self._unheard = 0  # what is neither header nor body yet is a header without end, or a chunk's
         self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -87,3 +101,7 @@ class AnswerParser:
             return
         self.complete = True
         self.reusable = bool(self._parser.should_keep_alive())
+
+
+def _too_large(sentence: str) -> MalformedAnswer:
+    return MalformedAnswer(sentence, code="answer_too_large", recovery=Recovery.ABORT)

@@ -32,10 +32,24 @@ def claims_demanded(answer: Answer) -> str:
         return ""
     decode = urlsafe_b64decode if {"-", "_"} & set(text) else b64decode
     try:
-        claims = decode(text + "=" * (-len(text) % 4)).decode("utf-8")
-        return claims if _is_demand(json.loads(claims)) else ""
+        return as_demand(decode(text + "=" * (-len(text) % 4)).decode("utf-8"))
+    except ValueError:
+        return ""
+
+
+def as_demand(text: str) -> str:
+    """The same text where it is the JSON of claims that a token request can pass on; empty where it is not."""
+    if len(text) > MAX_CLAIMS:
+        return ""
+    try:
+        text.encode("utf-8")  # half of a surrogate pair fits into no request
+        return text if _is_demand(json.loads(text, parse_constant=_no_number)) else ""
     except (ValueError, RecursionError):
         return ""
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _is_demand(claims: Any) -> bool:

@@ -19,6 +19,7 @@ from iclients.endpoints import Endpoints, is_issuer
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from iclients.provider import Provider, Refusal
+from iclients.redaction import cleaned, plain
 from iclients.secret import Secret
 
 STATE_SECONDS: Final = 600.0
@@ -82,7 +83,7 @@ def address(
     traits = provider.traits(iclient)
     audience = {"audience": traits.audience} if traits.audience else {}
     scope = {"scope": traits.scope_delimiter.join(pending.scopes)} if pending.scopes else {}
-    parameters = {
+    ours = {
         "response_type": "code",
         "client_id": iclient.client_id,
         "redirect_uri": pending.redirect_uri,
@@ -91,9 +92,9 @@ def address(
         **pending.challenge(traits.pkce),
         **({"nonce": pending.nonce} if "openid" in pending.scopes else {}),
         **audience,
-        **traits.authorization_parameters,
-        **(hints or {}),
     }
+    given = {**traits.authorization_parameters, **(hints or {})}
+    parameters = {**ours, **{name: text for name, text in given.items() if name not in ours}}
     return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}"
 
 
@@ -107,7 +108,7 @@ def code_from(
     if bool(code) == bool(error):  # state_from lets an administrator's callback pass
         raise WrongCallback("This callback has neither one code nor one error: start again from the connection.")
     if not code:
-        raise provider.explain(_refusal(callback), iclient)
+        raise provider.explain(_refusal(callback, pending, iclient), iclient)
     return Secret(code)
 
 
@@ -125,11 +126,11 @@ def tenant_from(callback: Parameters, pending: Pending, iclient: IClient, provid
     """The tenant for which an administrator has consented. Raises as `code_from` does."""
     _check_waited_for(callback, pending, now)
     if _one(callback, "error"):
-        raise provider.explain(_refusal(callback), iclient)
-    tenant = _one(callback, "tenant")
+        raise provider.explain(_refusal(callback, pending, iclient), iclient)
+    tenant = plain(_one(callback, "tenant"), 100)
     if (_one(callback, "admin_consent") or "").lower() != "true" or not tenant:
         raise WrongCallback("This callback is not that of an administrator's consent: start it again.")
-    return tenant[:100]
+    return tenant
 
 
 def _check_waited_for(callback: Parameters, pending: Pending, now: float) -> None:
@@ -150,13 +151,16 @@ def _check_issuer(told: str | None, endpoints: Endpoints) -> None:
         )
 
 
-def _refusal(callback: Parameters) -> Refusal:
-    description = " ".join((_one(callback, "error_description") or "").split())[:300]
+def _refusal(callback: Parameters, pending: Pending, iclient: IClient) -> Refusal:
+    def told(name: str) -> str:
+        return cleaned(_one(callback, name) or "", iclient, (pending.verifier.reveal(),))
+
+    description = told("error_description")
     return Refusal(
         status=400,
-        error=(_one(callback, "error") or "")[:100],
+        error=told("error")[:100],
         description=description,
-        suberror=(_one(callback, "error_subcode") or _one(callback, "suberror") or "")[:100],
+        suberror=(told("error_subcode") or told("suberror"))[:100],
         codes=tuple(int(number) for number in _AADSTS.findall(description)),
     )
 

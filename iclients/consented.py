@@ -67,13 +67,14 @@ class ConsentKeeper(Protocol):
 
 
 class ConsentedTokens:
-    """Gives the tokens of one connection's consent."""
+    """Gives the tokens of one connection's consent, at the place that it was given for and at no other."""
 
-    def __init__(self, connection: str, grants: Grants, keeper: ConsentKeeper, clock: Clock) -> None:
+    def __init__(self, connection: str, grants: Grants, keeper: ConsentKeeper, clock: Clock, place: str = "") -> None:
         self._connection = connection
         self._grants = grants
         self._keeper = keeper
         self._clock = clock
+        self._place = place
 
     def acquire(self, scopes: tuple[str, ...], refused: Token | None, claims: str = "") -> Token:
         """A token other than the refused one: a fresh one, or the kept one while it serves and the provider does not.
@@ -107,6 +108,10 @@ class ConsentedTokens:
         kept = self._keeper.get()
         if kept is None:
             raise self._unauthorized("has not been authorized yet")
+        if kept.consent.given_to not in ("", self._place):
+            raise self._unauthorized(
+                "goes to another place than the one that its consent was given for", "consent_elsewhere"
+            )
         return kept
 
     def _refreshed(self, kept: Kept, scopes: tuple[str, ...], claims: str) -> Token:
@@ -122,7 +127,7 @@ class ConsentedTokens:
                 self._keeper.clear_note(kept.version)
             return self._after_refusal(error, kept, scopes)
         with suppress(ConsentReplaced):  # somebody authorized anew meanwhile: what they keep stays
-            self._keeper.save(kept.consent.with_token(token), kept.version)
+            self._keeper.save(replace(kept.consent.with_token(token), given_to=self._place), kept.version)
         return token
 
     def _after_refusal(self, error: RemoteError, kept: Kept, scopes: tuple[str, ...]) -> Token:

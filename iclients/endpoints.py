@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from iclients.addresses import Resolve, host_of, is_address, is_public, resolved
 from iclients.errors import MalformedAnswer, NotAuthorized, Recovery
 from iclients.transport import Transport
 
@@ -63,16 +64,38 @@ def fetcher(transport: Transport) -> Fetch:
     return fetch
 
 
-def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch) -> Endpoints:
-    """What the issuer's document says, where nothing was typed: typed addresses win. Raises MalformedAnswer."""
-    document = fetch(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+def discovered(issuer: str, typed: Mapping[str, Any], fetch: Fetch, resolve: Resolve = resolved) -> Endpoints:
+    """What the issuer's document says, where nothing was typed: typed addresses win.
+
+    Raises MalformedAnswer for a document of another issuer, for what is no address, and for one that leads from the
+    issuer's host into our own network (CWE-918).
+    """
+    document = _document_of(issuer.rstrip("/"), fetch)
     if not isinstance(document, dict) or str(document.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
         raise MalformedAnswer(
             f"The discovery document of {issuer} is for another issuer: check the issuer.", recovery=Recovery.ABORT
         )
-    found = {name: document[name] for name in NAMES if _is_https(document.get(name))}
+    told = {name: document[name] for name in NAMES if name not in ("issuer", *typed) and document.get(name)}
+    for name, address in told.items():
+        if why := _objection(address, issuer, resolve):
+            raise MalformedAnswer(
+                f"The discovery document of {issuer} names {why} as {name}: set settings.{name}, or check the issuer.",
+                recovery=Recovery.ABORT,
+            )
     sends_issuer = document.get("authorization_response_iss_parameter_supported") is True
-    return replace(Endpoints(**{**found, **typed}), issuer=str(document["issuer"]), sends_issuer=sends_issuer)
+    return replace(Endpoints(**{**told, **typed}), issuer=str(document["issuer"]), sends_issuer=sends_issuer)
+
+
+def _document_of(issuer: str, fetch: Fetch) -> Any:
+    """OpenID's document, which most servers have; else that of RFC 8414 §3.1, whose path stands before the issuer's own."""
+    try:
+        return fetch(f"{issuer}/.well-known/openid-configuration")
+    except MalformedAnswer as first:
+        parts = urlsplit(issuer)
+        try:
+            return fetch(f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}")
+        except MalformedAnswer:
+            raise first from None
 
 
 def is_issuer(told: object, issuer: str) -> bool:
@@ -83,5 +106,10 @@ def is_issuer(told: object, issuer: str) -> bool:
     return isinstance(told, str) and re.fullmatch(f"{re.escape(before)}{_GUID}{re.escape(after)}", told) is not None
 
 
-def _is_https(address: Any) -> bool:
-    return isinstance(address, str) and urlsplit(address).scheme == "https"
+def _objection(address: Any, issuer: str, resolve: Resolve) -> str:
+    """Why a discovered address is not used; empty where it is. The issuer's own host was typed by somebody of us."""
+    if not is_address(address):
+        return "no https address of a server"
+    host = host_of(address)
+    is_elsewhere = host != host_of(issuer)
+    return "a host in a private network" if is_elsewhere and not is_public(host, resolve) else ""

@@ -27,7 +27,7 @@ class Ending:
         when = (
             f"ended on {self.ends_on.isoformat()}"
             if self.days_left < 0
-            else f"ends on {self.ends_on.isoformat()} (in {self.days_left} days)"
+            else f"ends on {self.ends_on.isoformat()} ({_in(self.days_left)})"
         )
         return f"The {name} of iClient {self.iclient} {when}: make a new one at the provider and apply it as next_credential."
 
@@ -42,12 +42,23 @@ def ends_on(credential: Credential | None) -> date | None:
 
 
 def endings(iclient: IClient, today: date) -> Iterator[Ending]:
-    """The slots of this iClient whose warning time has come. An ended one is told when a next one is not set either."""
+    """The slots of this iClient whose warning time has come. While the next one serves longer, the current one's end is
+    no news: what its owner would be told to do is done."""
     for slot, credential in (("credential", iclient.credential), ("next_credential", iclient.next_credential)):
         last_day = ends_on(credential)
-        if last_day is None:
+        if last_day is None or (slot == "credential" and _serves_longer(iclient.next_credential, last_day)):
             continue
         days_left = (last_day - today).days
         reached = [lead for lead in iclient.warn_days if days_left <= lead]
         if reached:
             yield Ending(iclient.name, slot, last_day, days_left, min(reached))
+
+
+def _serves_longer(following: Credential | None, last_day: date) -> bool:
+    """Whether there is a next credential, and it is not known to end as early."""
+    ends = ends_on(following)
+    return following is not None and (ends is None or ends > last_day)
+
+
+def _in(days: int) -> str:
+    return "today" if days == 0 else f"in {days} day{'s' if days > 1 else ''}"

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Protocol
 
-from marshmallow import ValidationError
-
 from iclients.answers import Answer
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
@@ -28,9 +26,7 @@ from iclients.errors import (
 from iclients.model import DeviceCode, IClient, Token
 from iclients.provider import Provider
 from iclients.retrying import Retrying
-from iclients.schemas import DeviceAnswer
 from iclients.secret import Secret
-from iclients.token_answers import failure, json_object, unusable
 from iclients.token_endpoint import TOKEN_DEADLINE_SECONDS, TokenEndpoint
 from iclients.transport import Transport
 
@@ -39,7 +35,9 @@ DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 SLOWER_SECONDS: Final = 5.0
 """What `slow_down` adds to the interval (RFC 8628 §3.5)."""
 
-_DEVICE_ANSWER: Final = DeviceAnswer()
+SHORTEST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 60.0
+"""How long may be between two questions for a device's token, whatever its server wants."""
 
 
 class Slots(Protocol):
@@ -48,8 +46,8 @@ class Slots(Protocol):
     def promote(self, proven: Credential) -> None:
         """The next credential was taken where the current one was refused: it takes the current one's place."""
 
-    def swap(self) -> None:
-        """The current credential was refused where nothing may be sent twice: the next try begins with the other."""
+    def swap(self, refused: Credential | None) -> None:
+        """This current one was refused where nothing may be sent twice: the next try begins with the other."""
 
 
 class Grants:
@@ -133,21 +131,13 @@ class Grants:
     def device_begin(self, scopes: tuple[str, ...]) -> DeviceCode:
         """A code that a person types on any device (RFC 8628 §3.1)."""
         endpoint = TokenEndpoint(self.iclient, self.provider, self._transport, self.endpoints())
-        answer = endpoint.device(self._for(scopes, ""), self._clock.now(), TOKEN_DEADLINE_SECONDS)
-        document = json_object(answer.body)
-        if answer.status != 200 or "error" in document:
-            raise failure(answer, document, self.iclient, self.provider)
-        try:
-            loaded: DeviceCode = _DEVICE_ANSWER.load(document)
-        except ValidationError as error:
-            raise unusable(self.iclient, error) from None
-        return loaded
+        return endpoint.device(self._for(scopes, ""), self._clock.now(), TOKEN_DEADLINE_SECONDS)
 
     def device_poll(self, device: DeviceCode, scopes: tuple[str, ...]) -> Token:
         """Wait until the person has typed the code. Raises NotAuthorized where they did not, or said no."""
         interval, ends_at = device.interval_seconds, self._clock.now() + device.expires_seconds
-        while self._clock.now() < ends_at:
-            self._clock.sleep(interval)
+        while (left := ends_at - self._clock.now()) > 0:
+            self._clock.sleep(max(SHORTEST_WAIT, min(interval, LONGEST_WAIT, left)))
             try:
                 return self._token(DEVICE_GRANT, scopes, {"device_code": device.device_code.reveal()})
             except TransportError as error:
@@ -185,13 +175,18 @@ class Grants:
         spare = self.iclient.next_credential
         try:
             return self._ask(self.iclient, grant, scopes, parameters, is_repeatable=is_repeatable)
-        except CredentialRefused as refusal:
-            if spare is None:
-                raise
-            if is_single_use:
-                raise self._swapped(refusal) from None
+        except CredentialRefused as error:
+            refusal = error
+        if spare is None:
+            raise refusal
+        if is_single_use:
+            raise self._swapped(refusal)
         renewed = replace(self.iclient, credential=spare, next_credential=None)
-        token = self._ask(renewed, grant, scopes, parameters, is_repeatable=is_repeatable)
+        try:
+            token = self._ask(renewed, grant, scopes, parameters, is_repeatable=is_repeatable)
+        except CredentialRefused as error:
+            sentence = f"{refusal} The next credential was refused as well: {error}"
+            raise CredentialRefused(sentence, code=refusal.code) from error
         self.iclient = renewed
         if self._slots is not None:
             self._slots.promote(spare)
@@ -201,7 +196,7 @@ class Grants:
         before = self.iclient
         self.iclient = replace(before, credential=before.next_credential, next_credential=before.credential)
         if self._slots is not None:
-            self._slots.swap()
+            self._slots.swap(before.credential)
         return CredentialRefused(f"{refusal} Its next credential takes its place now: start again.", code=refusal.code)
 
     def _ask(

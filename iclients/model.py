@@ -77,6 +77,9 @@ class Consent:
     tokens: tuple[Token, ...] = ()
     """The newest access token for each set of scopes that was asked for: one token serves one audience."""
 
+    given_to: str = ""
+    """The place that it was given for: it is used for no other one."""
+
     claims: str = ""
     """What the provider wants to be asked with the next time a person consents: the text of a JSON object."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from iclients.clouds import CloudProfile
 from iclients.endpoints import Endpoints, Fetch
@@ -17,6 +17,9 @@ from iclients.errors import CredentialRefused, NotAuthorized, Recovery, ScopeRef
 from iclients.model import IClient
 from iclients.reasons import STANDARD, Reason
 from iclients.traits import Traits
+
+SIGN_IN_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
+"""Scopes that belong to no resource (OpenID Connect Core §5.4, §11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,9 @@ class Provider:
 
     def consent_scopes(self, iclient: IClient, scopes: Sequence[str]) -> tuple[str, ...]:
         """What a person is asked for, so that these scopes can be had, and had again later."""
+        chosen = [scope for scope in iclient.scopes if scope in SIGN_IN_SCOPES]  # no resource's, so nobody else asks
         offline = self.traits(iclient).offline_scope
-        return (*scopes, offline) if offline and offline not in scopes else tuple(scopes)
+        return tuple(dict.fromkeys([*scopes, *chosen, *([offline] if offline else [])]))
 
     def scope_parameters(self, iclient: IClient, scopes: Sequence[str]) -> dict[str, str]:
         """How a token request names scopes."""

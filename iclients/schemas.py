@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from marshmallow import (
     EXCLUDE,
@@ -23,6 +22,7 @@ from marshmallow import (
     validates_schema,
 )
 
+from iclients.addresses import is_address
 from iclients.clouds import CloudProfile
 from iclients.credentials import (
     Certificate,
@@ -35,6 +35,7 @@ from iclients.model import DeviceCode, IClient
 from iclients.secret import Secret
 
 _PRINTABLE = validate.Regexp(r"[\x21-\x7e]+\Z", error="has characters that a header cannot carry")
+_ASCII = validate.Regexp(r"[\x20-\x7e]*\Z", error="has characters that no token has")  # RFC 6749 appendix A
 
 
 class _Seconds(fields.Field[float]):
@@ -71,8 +72,8 @@ class TokenAnswer(Schema):
     expires_in = _Seconds(allow_none=True, load_default=None)
     refresh_in = _Seconds(allow_none=True, load_default=None)
     scope = _Scopes(allow_none=True, load_default=None)
-    refresh_token = fields.String(allow_none=True, load_default=None)
-    id_token = fields.String(allow_none=True, load_default=None)
+    refresh_token = fields.String(allow_none=True, load_default=None, validate=_ASCII)
+    id_token = fields.String(allow_none=True, load_default=None, validate=_ASCII)
 
 
 class DeviceAnswer(Schema):
@@ -104,16 +105,16 @@ class DeviceAnswer(Schema):
 
 
 class ErrorAnswer(Schema):
-    """An error response: `error` and what the server says about it."""
+    """An error response: `error`, and what the server says about it, whose oddities hide no error."""
 
     class Meta:
         unknown = EXCLUDE
 
     error = fields.String(required=True)
-    error_description = fields.String(allow_none=True, load_default=None)
-    suberror = fields.String(allow_none=True, load_default=None)
-    claims = fields.String(allow_none=True, load_default=None, validate=validate.Length(max=4096))
-    error_codes = fields.List(fields.Integer(), allow_none=True, load_default=None)
+    error_description = fields.Raw(load_default=None)
+    suberror = fields.Raw(load_default=None)
+    claims = fields.Raw(load_default=None)
+    error_codes = fields.Raw(load_default=None)
 
 
 ALGORITHMS: Final = ("PS256", "RS256")
@@ -160,8 +161,7 @@ class HttpsAddress(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        parts = urlsplit(text)
-        if parts.scheme != "https" or not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        if not is_address(text, with_query=False):
             raise ValidationError("is not an https address such as https://host")
         return text.rstrip("/")
 

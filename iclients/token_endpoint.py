@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote_plus
 
 import requests
 from authlib.oauth2.auth import ClientAuth
@@ -20,15 +20,12 @@ from requests.auth import AuthBase
 from iclients.answers import Answer
 from iclients.credentials import Certificate, ClientSecret, FederatedAssertion
 from iclients.endpoints import Endpoints
-from iclients.errors import (
-    NotSent,
-    Recovery,
-)
-from iclients.model import IClient, Token
+from iclients.errors import NotSent, Recovery
+from iclients.model import DeviceCode, IClient, Token
 from iclients.provider import Provider
-from iclients.redaction import client_secret, secrets_of
+from iclients.redaction import client_secret, plain, secrets_of
 from iclients.secret import Secret
-from iclients.token_answers import failure, json_object, token_in
+from iclients.token_answers import device_in, failure, json_object, token_in
 from iclients.traits import Traits
 from iclients.transport import Transport
 
@@ -49,23 +46,15 @@ class TokenEndpoint:
     def ask(self, grant: str, scopes: tuple[str, ...], parameters: dict[str, str], now: float, seconds: float) -> Token:
         """One request, and the token that it brings. Raises what the answer, or its absence, means."""
         address = self._endpoints.need("token_endpoint", self._iclient.name)
-        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
-        answer = _post(self._client, address, grant, {**self._traits.token_parameters, **parameters, **proof}, seconds)
-        return token_in(answer, now, scopes, self._iclient, self._provider, secrets_of({**parameters, **proof}))
+        form = {**self._traits.token_parameters, **parameters, "grant_type": grant}
+        answer, sent = self._post(address, form, now, seconds)
+        return token_in(answer, now, scopes, self._iclient, self._provider, sent)
 
-    def device(self, parameters: dict[str, str], now: float, seconds: float) -> Answer:
-        """What the device authorization endpoint answers to this client (RFC 8628 §3.1)."""
+    def device(self, parameters: dict[str, str], now: float, seconds: float) -> DeviceCode:
+        """The code that the device authorization endpoint gives to this client (RFC 8628 §3.1). Raises as `ask` does."""
         address = self._endpoints.need("device_authorization_endpoint", self._iclient.name)
-        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
-        auth = self._client.client_auth(self._client.token_endpoint_auth_method)
-        accepted = {"Accept": "application/json"}
-        try:
-            self._client.session.post(
-                address, data={**parameters, **proof}, headers=accepted, auth=auth, timeout=seconds
-            )
-        except _Answered as answered:
-            return answered.answer
-        raise AssertionError("the adapter ends every request")
+        answer, sent = self._post(address, parameters, now, seconds)
+        return device_in(answer, self._iclient, self._provider, sent)
 
     def revoke(self, token: Secret, now: float, seconds: float) -> None:
         """Tell the provider that a token will not be used again (RFC 7009 §2.1).
@@ -73,17 +62,32 @@ class TokenEndpoint:
         Raises NotAuthorized where it has no such endpoint, and what a refusal means; an unknown token is no error.
         """
         address = self._endpoints.need("revocation_endpoint", self._iclient.name)
-        proof = _proof(self._iclient, self._traits, self._endpoints.issuer, address, now)
-        try:
-            self._client.revoke_token(
-                address, token=token.reveal(), token_type_hint=_HINT, timeout=seconds, body=urlencode(proof)
-            )
-        except _Answered as answered:
-            answer = answered.answer
+        answer, sent = self._post(address, {"token": token.reveal(), "token_type_hint": _HINT}, now, seconds)
         document = json_object(answer.body)
         if answer.status >= 300 or "error" in document:
-            sent = secrets_of({"token": token.reveal(), **proof})
             raise failure(answer, document, self._iclient, self._provider, sent)
+
+    def _post(
+        self, address: str, parameters: dict[str, str], now: float, seconds: float
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """One request of this client, which Authlib authenticates: its answer, and what of it nobody may repeat.
+
+        Authlib's own methods take every parameter as an argument of theirs, so that one called `method` would decide
+        how the request is made: they get none.
+        """
+        form = {**parameters, **_proof(self._iclient, self._traits, self._endpoints.issuer, address, now)}
+        auth = self._client.client_auth(self._client.token_endpoint_auth_method)
+        try:
+            self._client.session.post(address, data=form, headers=_ACCEPTED, auth=auth, timeout=seconds)
+        except _Answered as answered:
+            return answered.answer, secrets_of(form)
+        except requests.RequestException as error:
+            raise NotSent(
+                f"{plain(address)} is not an address that can be asked for tokens.",
+                code="not_https",
+                recovery=Recovery.ABORT,
+            ) from error
+        raise AssertionError("the adapter ends every request")
 
 
 def _client(iclient: IClient, traits: Traits, transport: Transport) -> OAuth2Client:
@@ -94,7 +98,7 @@ def _client(iclient: IClient, traits: Traits, transport: Transport) -> OAuth2Cli
         session.mount(scheme, _TransportAdapter(transport))
     method = traits.client_authentication if isinstance(iclient.credential, ClientSecret) else "none"
     client = _Client(session, client_id=iclient.client_id, client_secret=client_secret(iclient))
-    client.token_endpoint_auth_method = client.revocation_endpoint_auth_method = _METHODS.get(method, "none")
+    client.token_endpoint_auth_method = _METHODS.get(method, "none")
     return client
 
 
@@ -106,6 +110,7 @@ def _basic(client: Any, method: str, uri: str, headers: Any, body: str) -> tuple
 
 
 _HINT: Final = "refresh_token"
+_ACCEPTED: Final = {"Accept": "application/json"}
 _METHODS: Final = {"post": "client_secret_post", "basic": _basic}
 
 
@@ -147,18 +152,6 @@ class _Client(OAuth2Client):  # type: ignore[misc]  # Authlib has no types
 
     client_auth_class = _ClientAuth
     SESSION_REQUEST_PARAMS = ("timeout",)
-
-
-def _post(client: OAuth2Client, endpoint: str, grant: str, parameters: dict[str, Any], seconds: float) -> Answer:
-    try:
-        client.fetch_token(endpoint, grant_type=grant, timeout=seconds, **parameters)
-    except _Answered as answered:
-        return answered.answer
-    except requests.RequestException as error:
-        raise NotSent(
-            f"{endpoint} is not an address that can be asked for tokens.", code="not_https", recovery=Recovery.ABORT
-        ) from error
-    raise AssertionError("the adapter ends every token request")
 
 
 class _Answered(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,7 +13,7 @@ from iclients.clock import Clock
 from iclients.clouds import CloudProfile
 from iclients.consented import ConsentedTokens, ConsentKeeper
 from iclients.credentials import ManagedIdentity
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.grants import TOKEN_RETRYING, Grants, Slots
 from iclients.managed_identity import managed_identity_token
 from iclients.model import IClient, Token
@@ -29,6 +29,7 @@ _Key = tuple[str, str, tuple[str, ...]]
 """Whose token (the iClient's or the connection's), in which cloud, for what."""
 
 _Acquire = Callable[[tuple[str, ...], Token | None, str], Token]
+_Make = Callable[[Mapping[str, "Standing"]], AuthorizedSession]
 
 
 class Standing(Protocol):
@@ -37,6 +38,9 @@ class Standing(Protocol):
     def let_in(self) -> None:
         """The provider has given a token."""
 
+    def unreachable(self, error: RemoteError) -> None:
+        """The provider has given a token, and the system cannot be used with it now."""
+
     def refused(self, error: NotAuthorized) -> None:
         """The provider has given none, and somebody must do something."""
 
@@ -44,19 +48,26 @@ class Standing(Protocol):
 class Sessions:
     """The sessions of one installation: one for each token, so that all its connectors together ask once.
 
-    A session serves as long as what it was made from stays equal; after that a new one begins without a token.
+    A session serves as long as what it was made from stays equal; after that a new one begins without a token. What it
+    teaches is told of every connection that has it.
     """
 
     def __init__(self) -> None:
         self._sessions: dict[_Key, tuple[object, AuthorizedSession]] = {}
+        self._standings: dict[_Key, dict[str, Standing]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: _Key, made_from: object, make: Callable[[], AuthorizedSession]) -> AuthorizedSession:
-        """The session of this key, made anew where it was made from something else."""
+    def get(self, key: _Key, made_from: object, make: _Make, name: str, standing: Standing) -> AuthorizedSession:
+        """The session of this key for this connection, made anew where it was made from something else."""
         with self._lock:
+            for other, standings in self._standings.items():
+                if other[0] != key[0]:  # it has another iClient now
+                    standings.pop(name, None)
+            standings = self._standings.setdefault(key, {})
+            standings[name] = standing
             found = self._sessions.get(key)
             if found is None or found[0] != made_from:
-                found = self._sessions[key] = made_from, make()
+                found = self._sessions[key] = made_from, make(standings)
             return found[1]
 
 
@@ -71,6 +82,7 @@ class Admission:
     keeper: ConsentKeeper
     slots: Slots
     standing: Standing
+    place: str
     sessions: Sessions
     clock: Clock
     retrying: Retrying = TOKEN_RETRYING
@@ -92,24 +104,31 @@ class Admission:
         """
         asked = tuple(scopes)
         owner = f"connection {self.connection.name}" if self.needs_consent else f"iClient {self.iclient.name}"
-        made_from = self.iclient, self.cloud, self._consented()
-        return self.sessions.get((owner, self.cloud.name, asked), made_from, lambda: self._session(owner, asked))
+        key, made_from = (owner, self.cloud.name, asked), (self.iclient, self.cloud, self.place, self._consented())
+
+        def make(standings: Mapping[str, Standing]) -> AuthorizedSession:
+            return self._session(owner, asked, standings)
+
+        return self.sessions.get(key, made_from, make, self.connection.name, self.standing)
 
     def _consented(self) -> object:
         """Which consent there is: refreshing its tokens leaves it the same one."""
         kept = self.keeper.get() if self.needs_consent else None
         return kept and (kept.consent.account, kept.consent.scopes, kept.consent.consented_at)
 
-    def _session(self, owner: str, asked: tuple[str, ...]) -> AuthorizedSession:
+    def _session(self, owner: str, asked: tuple[str, ...], standings: Mapping[str, Standing]) -> AuthorizedSession:
         acquire = self._acquire()
 
         def watched(old: Token | None, claims: str) -> Token:
             try:
                 token = acquire(asked, old, claims)
             except NotAuthorized as error:
-                self.standing.refused(error)
+                if error.recovery is Recovery.REAUTHORIZE:
+                    for standing in [*standings.values()]:
+                        standing.refused(error)
                 raise
-            self.standing.let_in()
+            for standing in [*standings.values()]:
+                standing.let_in()
             return token
 
         return AuthorizedSession((owner, asked), watched, TokensInMemory(), self.clock)
@@ -127,4 +146,4 @@ class Admission:
 
     def consented(self) -> ConsentedTokens:
         """The tokens of this connection's consent."""
-        return ConsentedTokens(self.connection.name, self.grants(), self.keeper, self.clock)
+        return ConsentedTokens(self.connection.name, self.grants(), self.keeper, self.clock, self.place)

@@ -6,15 +6,17 @@ consent's row; otherwise the command itself receives it on loopback.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from iclients.consent import WrongCallback
 from iclients.errors import NotAuthorized, RemoteError
 from integrator.bootstrap import Installation
-from integrator.callback import Page, receiving
+from integrator.callback import Judge, Page, Receiver, receiving
 from integrator.consenting import Authorized, Begun, Consenting
+from integrator.errors import UserError
 from integrator.preflight import is_served, redirect_uri_of, refuse_hopeless
 
 POLL_SECONDS: Final = 0.5
@@ -49,8 +51,15 @@ class Authorizing:
 
         Raises NotFoundHere; SettingsError where the connection needs no consent.
         """
-        auth = self._consenting.auth_of(self._name)
-        if auth == "device_code" and not wanted.is_for_all:
+        try:
+            return self._run(wanted)
+        except NotAuthorized:
+            raise
+        except RemoteError as error:  # whatever keeps it from being online ends with the same code
+            raise NotAuthorized(str(error), code=error.code, recovery=error.recovery) from error
+
+    def _run(self, wanted: Wanted) -> Authorized:
+        if not wanted.is_for_all and self._consenting.auth_of(self._name) == "device_code":
             return self._consenting.by_device(self._name, self._show_code, wanted.timeout_seconds)
         if is_served(self._installation):
             return self._by_server(wanted)
@@ -74,15 +83,17 @@ class Authorizing:
 
         def judge(callback: dict[str, list[str]]) -> Page:
             try:
-                ended.append(self._consenting.finish(callback, only=begun.state))
+                done = self._consenting.finish(callback, only=begun.state)
+                ended.append(done)
             except WrongCallback as error:
                 return Page(400, "This is not the callback that is waited for", str(error))
             except RemoteError as error:
                 ended.append(error)
                 return Page(200, "Not authorized", str(error))
-            return Page(200, "Authorized", f"Connection {self._name} is online: close this page.")
+            is_online = f"Connection {self._name} is online: close this page."
+            return Page(200, "Authorized", done.message if wanted.is_for_all else is_online)
 
-        with receiving(self._installation.config.public_url, judge) as receiver:
+        with self._receiving(judge) as receiver:
             begun = self._begin(receiver.redirect_uri, wanted)
             self._say(f"Open: {begun.address}")
             left = wanted.timeout_seconds
@@ -90,8 +101,18 @@ class Authorizing:
                 left -= 1.0
                 self._waiting(left)
             if not receiver.answered.is_set():
-                raise self._nobody_came(wanted, receiver.redirect_uri)
+                raise self._nobody_came(wanted, redirect_uri_of(self._installation))
         return _result(ended[0])
+
+    @contextmanager
+    def _receiving(self, judge: Judge) -> Iterator[Receiver]:
+        """The receiver on loopback. What keeps it from listening keeps the connection from being online."""
+        with ExitStack() as stack:
+            try:
+                receiver = stack.enter_context(receiving(self._installation.config.public_url, judge))
+            except UserError as error:
+                raise NotAuthorized(str(error), code="no_receiver") from error
+            yield receiver
 
     def _begin(self, redirect_uri: str, wanted: Wanted) -> Begun:
         if wanted.is_for_all:

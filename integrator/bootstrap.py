@@ -16,7 +16,6 @@ from connectors.connector import Access, Connector
 from connectors.errors import SettingsError
 from connectors.model import Connection
 from connectors.throttle import Budget
-from iclients import registry as providers
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.grants import TOKEN_RETRYING
@@ -26,9 +25,10 @@ from iclients.transport import Transport
 from integrator.admission import Admission, Sessions
 from integrator.config import Config
 from integrator.global_iclients import with_iclient
+from integrator.places import cloud_of, place
 from integrator.standing import ConnectionStanding, KeptSlots
 from integrator.store.consents import KeptConsent
-from integrator.store.store import Store, Transaction
+from integrator.store.store import Store
 
 DEADLINE_SECONDS: Final = 30.0
 WAITED_FOR_SECONDS: Final = 10.0
@@ -81,7 +81,7 @@ class Installation:
         with self.store.reading() as stored:
             connection = with_iclient(stored, stored.connections.get(name))
             iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
-            return connection, iclient, _cloud(stored, connection, iclient)
+            return connection, iclient, cloud_of(stored, connection, iclient)
 
     def _access(self, connection: Connection, iclient: IClient | None, cloud: CloudProfile) -> Access:
         return Access(
@@ -89,7 +89,7 @@ class Installation:
             fingerprint=self.store.seal.fingerprint,
             folder=Path.cwd(),
             cloud=cloud,
-            transport=self._transport(cloud.ca_file),
+            transport=self._transport(cloud.ca_file or (None if cloud.name in BUILT_IN else _ca_file(iclient))),
             session=self._admission(connection, iclient, cloud).session if iclient else None,
             budget=self._budget,
             retrying=self._retrying,
@@ -97,15 +97,15 @@ class Installation:
         )
 
     def _admission(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
-        ca_file = iclient.settings.get("ca_file")
         return Admission(
             connection=connection,
             iclient=iclient,
             cloud=cloud,
-            transport=self._transport(Path(ca_file) if ca_file else cloud.ca_file),
+            transport=self._transport(_ca_file(iclient) or cloud.ca_file),
             keeper=KeptConsent(self.store, connection.name, self.clock),
             slots=KeptSlots(self.store, iclient.name),
             standing=ConnectionStanding(self.store, connection.name, self.clock),
+            place=place(connection, iclient, cloud),
             sessions=self._sessions,
             clock=self.clock,
             retrying=self._retrying or TOKEN_RETRYING,
@@ -123,9 +123,7 @@ class Installation:
             return self._budgets.setdefault(where, Budget(limits, period_seconds, self.clock))
 
 
-def _cloud(stored: Transaction, connection: Connection, iclient: IClient | None) -> CloudProfile:
-    """The cloud of the connection's iClient, else the one that lists its vault's host, else the public one."""
-    if iclient is not None and providers.provider(iclient.provider).uses_clouds:
-        return stored.clouds.get(iclient.cloud)
-    vault_url = connection.settings.get("vault_url")
-    return (stored.clouds.listing(str(vault_url)) if vault_url else None) or BUILT_IN["public"]
+def _ca_file(iclient: IClient | None) -> Path | None:
+    """Whom the iClient's provider is trusted by; the system that its tokens are for is often its neighbour."""
+    typed = iclient.settings.get("ca_file") if iclient else None
+    return Path(typed) if typed else None

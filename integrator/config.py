@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,12 @@ from integrator.errors import BadUsage
 
 DATABASE_NAME: Final = "integrator.db"
 KEY_NAME: Final = "seal.key"
+
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
+_PUBLIC_URL: Final = re.compile(
+    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{{0,4}})?(?:/(?!\.{{1,2}}(?:/|\Z))[A-Za-z0-9._~-]+)*/?"
+)
+"""Host, port and path, with nothing in it that a browser, a proxy and we could read differently (RFC 3986 §3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +74,19 @@ def _make_home(home: Path) -> None:
 def _public_url(url: str | None) -> str | None:
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
+    if not _is_server(url):
         raise BadUsage(
-            f"INTEGRATOR_PUBLIC_URL is {url}, which is no address of a server: write it as https://host or https://host/path."
-        )
+            "INTEGRATOR_PUBLIC_URL is no address of a server: write it as https://host, https://host:port or "
+            "https://host/path, without a user name and without spaces or other signs."
+        )  # it is not repeated: it may hold a password
     return url.rstrip("/")
+
+
+def _is_server(url: str) -> bool:
+    try:
+        return _PUBLIC_URL.fullmatch(url) is not None and urlsplit(url).port != 0
+    except ValueError:  # a port that is none, or brackets around what is no address
+        return False
 
 
 def _return_urls(text: str) -> tuple[str, ...]:

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from connectors.errors import SettingsError
 from iclients import consent
 from iclients.consent import Parameters, Pending, WrongCallback
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.grants import Grants
 from iclients.model import Consent, Token
 from integrator.admission import Admission
 from integrator.bootstrap import Installation
-from integrator.errors import StateRefused
-from integrator.standing import OFFLINE
+from integrator.errors import StateRefused, UserError, defect_sentence
+from integrator.pinging import tested
+from integrator.store.connections import OFFLINE
 from integrator.store.consent_states import SealedPending, TakenState
 
 CONSENT: Final = "consent"
 ADMIN: Final = "admin"
+_READ_ONCE: Final = ("iss", "tenant", "admin_consent", "error_description", "error_subcode", "suberror")
+"""Parameters that are read after the consent was taken; of `state`, `code` and `error` it is seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,13 @@ _Device = Callable[[str, str], None]
 """Tells a person where to go and which code to type there."""
 
 
+class NotOnline(NotAuthorized):
+    """The consent has ended well and is kept, and the connection does not work with it: something else is wrong."""
+
+    code = "not_online"
+    recovery = Recovery.RETRY
+
+
 class Consenting:
     """The consents of one installation."""
 
@@ -66,11 +77,13 @@ class Consenting:
         name: str,
         redirect_uri: str,
         *,
+        user: str = "",
         browser: str = "",
         return_to: str = "",
         hints: Mapping[str, str] | None = None,
     ) -> Begun:
-        """Begin a consent for this connection. `browser` is a secret that only the browser which began it has.
+        """Begin a consent for this connection. `browser` is a secret that only the browser which began it has; `user`
+        is for whom it begins, where that is not whoever acts.
 
         Raises NotFoundHere; SettingsError where nobody needs to consent; NotAuthorized where it could not end well.
         """
@@ -82,17 +95,18 @@ class Consenting:
         pending = consent.begin(redirect_uri, asked, self._now())
         asked_with = {**self._demanded(admission), **(hints or {})}
         address = consent.address(pending, grants.iclient, grants.provider, grants.endpoints(), asked_with)
-        self._remember(name, CONSENT, pending, browser, return_to)
+        self._remember(admission, CONSENT, pending, user, browser, return_to)
         return Begun(address, pending.state)
 
     def begin_for_all(self, name: str, redirect_uri: str, *, browser: str = "") -> Begun:
         """Begin an administrator's consent for everybody in the tenant. Raises as `begin` does."""
-        grants = self._installation.admission(name).grants()
+        admission = self._installation.admission(name)
+        grants = admission.grants()
         pending = consent.begin(redirect_uri, self._scopes(name), self._now())
         address = grants.provider.admin_consent_address(
             grants.iclient, grants.cloud, pending.scopes, redirect_uri, pending.state
         )
-        self._remember(name, ADMIN, pending, browser, "")
+        self._remember(admission, ADMIN, pending, "", browser, "")
         return Begun(address, pending.state)
 
     def auth_of(self, name: str) -> str:
@@ -122,9 +136,10 @@ class Consenting:
             if kept is None:
                 raise NotAuthorized(f"Connection {name} has no consent to revoke.", code="not_consented")
             grants = admission.grants()
-            can_tell = bool(grants.endpoints().revocation_endpoint) and kept.consent.refresh_token is not None
-            if can_tell and kept.consent.refresh_token is not None:
-                grants.revoke(kept.consent.refresh_token)
+            token = kept.consent.refresh_token if kept.consent.given_to in ("", admission.place) else None
+            can_tell = token is not None and bool(grants.endpoints().revocation_endpoint)
+            if token is not None and can_tell:
+                grants.revoke(token)
             with self._store.writing() as stored:
                 stored.consents.forget(name)
                 stored.connections.set_state(name, OFFLINE, at=self._now())
@@ -142,12 +157,13 @@ class Consenting:
         try:
             with self._store.writing() as stored:
                 taken = stored.consent_states.take(state, browser, self._now())
+                _check_kind(callback, taken.kind)  # what it raises takes the taking back
         except StateRefused as error:
-            raise WrongCallback(str(error)) from None
+            raise WrongCallback(str(error)) from error
         try:
             done = self._finished(callback, state, taken)
-        except RemoteError as error:
-            self._end(taken, error.code, str(error), "")
+        except Exception as error:
+            self._end(taken, *_told(error), "")
             raise
         self._end(taken, "", done.message, done.account)
         return replace(done, return_to=taken.return_to)
@@ -164,8 +180,13 @@ class Consenting:
 
     def _finished(self, callback: Parameters, state: str, taken: TakenState) -> Authorized:
         name = taken.connection
-        grants = self._installation.admission(name).grants()
-        pending = _pending(taken.pending, state, taken.expires_at)
+        admission = self._installation.admission(name)
+        if taken.pending.place not in ("", admission.place):
+            raise NotAuthorized(
+                f"Connection {name} goes to another place than when its consent was begun: nothing was sent; start again.",
+                code="consent_elsewhere",
+            )
+        grants, pending = admission.grants(), _pending(taken.pending, state, taken.expires_at)
         if taken.kind == ADMIN:
             tenant = consent.tenant_from(callback, pending, grants.iclient, grants.provider, self._now())
             return Authorized(name, tenant, pending.scopes, (), f"An administrator has consented for tenant {tenant}.")
@@ -176,36 +197,30 @@ class Consenting:
         """Keep the token before it is used, then see whether the connection works with it."""
         admission = self._admission(name)
         account = self._account(grants or admission.grants(), token, pending)
-        made = Consent(token.refresh_token, account, token.scopes, self._now(), (token,))
+        made = Consent(token.refresh_token, account, token.scopes, self._now(), (token,), given_to=admission.place)
         with admission.keeper.exclusive():
             before = admission.keeper.get()
             admission.keeper.save(made, None)
         try:
-            message = self._installation.connector(name).ping().message
-        except NotAuthorized:
+            message = tested(self._installation, name)
+        except NotAuthorized as error:
             if before is not None:
                 with admission.keeper.exclusive():
-                    admission.keeper.save(before.consent, None)
+                    admission.keeper.save(replace(before.consent, claims=error.claims or before.consent.claims), None)
+                with suppress(RemoteError):  # from here on it stands as the old one does
+                    tested(self._installation, name)
             raise
-        admission.standing.let_in()
+        except RemoteError as error:
+            raise NotOnline(f"The consent is kept, but connection {name} does not work yet. {error}") from error
         missing = tuple(scope for scope in token.asked if scope not in token.scopes and not scope.endswith("/.default"))
         return Authorized(name, account, token.scopes, missing, message)
 
     def _account(self, grants: Grants, token: Token, pending: Pending | None) -> str:
-        if token.id_token is None:
-            return ""
-        from iclients.id_tokens import account_of  # JOSE loads slowly
+        if pending is not None and "openid" not in pending.scopes:
+            return ""  # what nobody asked for has no nonce of ours, and is not believed
+        from iclients.id_tokens import account_in  # JOSE loads slowly
 
-        endpoints = grants.endpoints()
-        return account_of(
-            token.id_token,
-            jwks_uri=endpoints.need("jwks_uri", grants.iclient.name),
-            issuer=endpoints.issuer,
-            client_id=grants.iclient.client_id,
-            nonce=pending.nonce if pending else None,
-            now=self._now(),
-            fetch=grants.fetch,
-        )
+        return account_in(token, pending, grants, self._now())
 
     def _demanded(self, admission: Admission) -> dict[str, str]:
         """What the provider wants to be asked with since it refused the last refresh: a second factor, for one."""
@@ -224,15 +239,18 @@ class Consenting:
     def _scopes(self, name: str) -> tuple[str, ...]:
         return tuple(self._installation.connector(name).scopes)
 
-    def _remember(self, name: str, kind: str, pending: Pending, browser: str, return_to: str) -> None:
+    def _remember(
+        self, admission: Admission, kind: str, pending: Pending, user: str, browser: str, return_to: str
+    ) -> None:
+        sealed = SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes, admission.place)
         with self._store.writing() as stored:
             stored.consent_states.begin(
                 pending.state,
-                name,
+                admission.connection.name,
                 kind=kind,
-                user=self._store.actor,
+                user=user or self._store.actor,
                 browser=browser,
-                pending=SealedPending(pending.nonce, pending.verifier, pending.redirect_uri, pending.scopes),
+                pending=sealed,
                 return_to=return_to,
                 now=self._now(),
                 expires_at=pending.ends_at,
@@ -247,6 +265,24 @@ class Consenting:
 
     def _now(self) -> float:
         return self._installation.clock.now()
+
+
+def _check_kind(callback: Parameters, kind: str) -> None:
+    """Raise WrongCallback for what no consent of this kind is answered with: whoever made it up ends nothing."""
+    given = {name for name, values in callback.items() if any(values)}
+    has_consented = [value.lower() for value in callback.get("admin_consent", ())] == ["true"]
+    is_admins = "error" in given or ("tenant" in given and has_consented)
+    fits = is_admins if kind == ADMIN else ("code" in given) != ("error" in given)
+    if not fits or any(len(callback.get(name, ())) > 1 for name in _READ_ONCE):
+        raise WrongCallback("This is not the callback of the consent that waits: go on there, or start it again.")
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Code and sentence of what a consent has failed with."""
+    if isinstance(error, RemoteError):
+        return error.code, str(error)
+    is_told = isinstance(error, UserError | SettingsError)
+    return "cannot_run" if is_told else "defect", str(error) if is_told else defect_sentence(error)
 
 
 def _pending(sealed: SealedPending, state: str, ends_at: float) -> Pending:

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from connectors.errors import SettingsError
+from connectors.model import Connection
 from iclients.model import IClient
+from integrator.global_iclients import with_iclient
+from integrator.places import asked_at, cloud_of, hosts, own_hosts
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
 
 
-def destinations(transaction: Transaction) -> dict[str, tuple[Any, ...]]:
-    """Where the stored credential of each iClient goes, and as whose."""
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Who is asked with a stored credential, and the hosts of one's own that its tokens may go to."""
+
+    asked_at: tuple[Any, ...]
+    hosts: frozenset[str]
+
+    def leads_elsewhere(self, before: Destination) -> bool:
+        """Whether something would go where nothing went before."""
+        return self.asked_at != before.asked_at or not self.hosts <= before.hosts
+
+
+def destinations(transaction: Transaction) -> dict[str, Destination]:
+    """Where the stored credential of each iClient goes, and its tokens."""
+    served = list(_served(transaction))
     found = {}
     for iclient in transaction.iclients.all():
         if any(slot["set"] for slot in transaction.iclients.slots(iclient.name).values()):
             cloud = transaction.clouds.find(iclient.cloud)
-            place = (cloud.authority, str(cloud.ca_file)) if cloud else ()
-            typed = json.dumps(dict(iclient.settings), sort_keys=True, default=str)
-            found[iclient.name] = (iclient.provider, iclient.tenant, iclient.client_id, typed, place)
+            reached = [own_hosts(cloud)] if cloud else []
+            reached += [
+                hosts(one, cloud_of(transaction, one, iclient)) for one in served if one.iclient == iclient.name
+            ]
+            found[iclient.name] = Destination(asked_at(iclient, cloud), frozenset().union(*reached))
     return found
 
 
-def check(transaction: Transaction, before: Mapping[str, tuple[Any, ...]], given: Sequence[IClient]) -> None:
-    """Raise Wrong where a stored credential would go somewhere else from now on: then it must be given again.
+def check(transaction: Transaction, before: Mapping[str, Destination], given: Sequence[IClient]) -> None:
+    """Raise Wrong where a stored credential, or a token of it, would go somewhere else from now on.
 
     Otherwise whoever can change a document could have a secret sent to an address of theirs.
     """
     renewed = {iclient.name: iclient for iclient in given}
     for name, now in destinations(transaction).items():
-        if name in before and before[name] != now and _keeps_one(transaction, name, renewed.get(name)):
+        moved = name in before and now.leads_elsewhere(before[name])
+        if moved and _keeps_one(transaction, name, renewed.get(name)):
             position = next((place for place, iclient in enumerate(given) if iclient.name == name), None)
             where: Where = ("clouds",) if position is None else ("iclients", position)
             raise Wrong(
@@ -38,6 +58,15 @@ def check(transaction: Transaction, before: Mapping[str, tuple[Any, ...]], given
                 f"{shown(where)} would send the stored credential of iClient {name} to another place: give its "
                 "credential again in this document.",
             )
+
+
+def _served(transaction: Transaction) -> Iterator[Connection]:
+    """Every connection with the iClient that lets it in, its own or a global one."""
+    for connection in transaction.connections.all():
+        try:
+            yield with_iclient(transaction, connection)
+        except SettingsError:
+            yield connection
 
 
 def _keeps_one(transaction: Transaction, name: str, given: IClient | None) -> bool:

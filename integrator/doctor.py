@@ -5,18 +5,25 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from typing import Final
 
 from connectors import registry as connectors
 from connectors.errors import SettingsError
 from iclients import registry as providers
 from iclients.expiry import endings
+from integrator.admission import CONSENTED
 from integrator.bootstrap import Installation
 from integrator.errors import SealError
 from integrator.findings import Finding
-from integrator.global_iclients import with_iclient
+from integrator.global_iclients import served_by, with_iclient
 from integrator.standing import NEEDS_AUTHORIZATION
 from integrator.store.connections import State
 from integrator.store.store import Transaction
+
+_INTERRUPTED: Final = (
+    "its newest consent may be lost, because its process ended in the middle of it; what was kept before still stands: "
+    "run `integrator connections authorize {name}`."
+)
 
 
 def examine(installation: Installation) -> list[Finding]:
@@ -74,7 +81,7 @@ def _iclients(installation: Installation) -> Iterator[Finding]:
 def _iclient(stored: Transaction, name: str, today: date) -> Iterator[Finding]:
     subject = f"iClient {name}"
     if not stored.iclients.has_credential(name):
-        yield Finding(subject, False, "it has no credential: put client_secret into a document and apply it.")
+        yield _without_credential(stored, name)
         return
     try:
         ending = list(endings(stored.iclients.get(name), today))
@@ -87,16 +94,25 @@ def _iclient(stored: Transaction, name: str, today: date) -> Iterator[Finding]:
         yield Finding(subject, True, "its credential is set.")
 
 
+def _without_credential(stored: Transaction, name: str) -> Finding:
+    users = [stored.connections.get(user) for user in served_by(stored, name)]
+    if users and all(user.auth in CONSENTED for user in users):
+        return Finding(f"iClient {name}", True, "it has no credential: this works for public clients only.")
+    return Finding(f"iClient {name}", False, "it has no credential: put client_secret into a document and apply it.")
+
+
 def _connections(installation: Installation) -> Iterator[Finding]:
     with installation.store.reading() as stored:
-        found = [with_iclient(stored, connection) for connection in stored.connections.all()]
         states = stored.connections.states()
-    for connection in found:
-        try:
-            connectors.connector(connection.connector).descriptor.check(connection)
-            yield _standing(connection.name, states[connection.name])
-        except SettingsError as error:
-            yield Finding(f"connection {connection.name}", False, str(error))
+        for connection in stored.connections.all():
+            subject = f"connection {connection.name}"
+            try:
+                connectors.connector(connection.connector).descriptor.check(with_iclient(stored, connection))
+                yield _standing(connection.name, states[connection.name])
+            except SettingsError as error:
+                yield Finding(subject, False, str(error))
+            if stored.consent_states.interrupted(connection.name, installation.clock.now()):
+                yield Finding(subject, False, _INTERRUPTED.format(name=connection.name))
 
 
 def _standing(name: str, told: State) -> Finding:

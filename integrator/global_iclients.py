@@ -28,6 +28,23 @@ def with_iclient(stored: Transaction, connection: Connection) -> Connection:
     return replace(connection, iclient=fitting[0].name) if fitting else connection
 
 
+def served_by(stored: Transaction, name: str) -> list[str]:
+    """The connections that this iClient lets in: those that name it, and those for which it stands in."""
+    standing_in = [
+        connection.name
+        for connection in stored.connections.all()
+        if not connection.iclient and _stands_in(stored, connection) == name
+    ]
+    return sorted({*stored.iclients.used_by(name), *standing_in})
+
+
+def _stands_in(stored: Transaction, connection: Connection) -> str | None:
+    try:
+        return with_iclient(stored, connection).iclient
+    except SettingsError:
+        return None
+
+
 def _needs_one(connection: Connection) -> bool:
     known = connection.connector in connectors.names()
     return known and bool(connectors.connector(connection.connector).descriptor.auth_types)

@@ -18,6 +18,7 @@ from iclients.model import Consent
 from integrator.admission import CONSENTED
 from integrator.bootstrap import Installation
 from integrator.errors import UserError
+from integrator.standing import NEEDS_AUTHORIZATION
 
 KEEP_ALIVE_DAYS: Final = 7
 _DAY_SECONDS: Final = 86_400.0
@@ -70,7 +71,9 @@ def _forget_old(installation: Installation, now: float) -> int:
 def _idle(installation: Installation, now: float) -> list[str]:
     """Connections whose tokens nobody has asked for since a week."""
     with installation.store.reading() as stored:
-        found = [connection.name for connection in stored.connections.all() if connection.auth in CONSENTED]
+        states = stored.connections.states()
+        consented = [connection.name for connection in stored.connections.all() if connection.auth in CONSENTED]
+        found = [name for name in consented if states[name].state != NEEDS_AUTHORIZATION]
         kept = {name: stored.consents.find(name) for name in found}
     due = now - KEEP_ALIVE_DAYS * _DAY_SECONDS
     return [name for name, one in kept.items() if one is not None and _last_used(one.consent) < due]
@@ -104,9 +107,10 @@ def _tell_endings(installation: Installation, today: date) -> int:
     with installation.store.reading() as stored:
         iclients = [stored.iclients.get(name) for name in stored.iclients.names()]
     found = [(iclient.owner, ending) for iclient in iclients for ending in endings(iclient, today)]
-    if not found:
-        return 0
+    over = {iclient.name for iclient in iclients} - {ending.iclient for _, ending in found}
     with installation.store.writing() as stored:
+        for name in over:
+            stored.notices.forget(f"expiry/{name}")
         told = [
             stored.notices.tell(
                 _key(ending), owner, f"iClient {ending.iclient} needs a new credential", ending.sentence

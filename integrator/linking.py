@@ -1,4 +1,8 @@
-"""Consent links: an address that lets somebody else consent for a connection, once, within some days."""
+"""Consent links: an address that lets somebody else consent for a connection, once, within some days.
+
+A link that went astray is taken back together with the others of its connection: only hashes are kept, so nobody can say
+which one it was.
+"""
 
 from __future__ import annotations
 
@@ -39,3 +43,9 @@ def make_link(
             lifetime_seconds=lifetime_seconds,
         )
     return f"{public_url}{PATH}{token}"
+
+
+def revoke_links(installation: Installation, name: str) -> int:
+    """Take back the links of this connection that nobody has used; gives how many. Raises NotFoundHere."""
+    with installation.store.writing() as stored:
+        return stored.consent_links.revoke(name, installation.clock.now())

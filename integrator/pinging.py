@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from iclients.errors import NotAuthorized, RemoteError
+from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
-from integrator.standing import OFFLINE, ONLINE
+from integrator.standing import ConnectionStanding
 
 
 def tested(installation: Installation, name: str) -> str:
     """What the ping says. Raises what it raises, with the connection's state changed accordingly."""
+    standing = ConnectionStanding(installation.store, name, installation.clock)
     try:
         message = installation.connector(name).ping().message
-    except NotAuthorized:
-        raise  # asking for the token has told the connection's standing already
-    except RemoteError as error:
-        _remember(installation, name, OFFLINE, error.code, str(error))
+    except NotAuthorized as error:
+        if error.recovery is Recovery.REAUTHORIZE:  # a system may refuse what the provider has given
+            standing.refused(error)
         raise
-    _remember(installation, name, ONLINE)
+    except RemoteError as error:
+        standing.unreachable(error)
+        raise
+    standing.let_in()
     return message
-
-
-def _remember(installation: Installation, name: str, state: str, code: str = "", message: str = "") -> None:
-    with installation.store.writing() as stored:
-        stored.connections.set_state(name, state, code=code, message=message, at=installation.clock.now())

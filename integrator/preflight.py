@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from connectors.errors import SettingsError
 from iclients import consent
 from iclients.errors import NotAuthorized, RemoteError
 from iclients.grants import Grants
 from iclients.provider import Refusal
 from integrator.bootstrap import Installation
 from integrator.findings import Finding
-from integrator.reaching import CALLBACK_PATH, reached
+from integrator.reaching import CALLBACK_PATH, Reached, reached
 
 LOOPBACK: Final = "http://127.0.0.1/callback"
 PAGE_DEADLINE_SECONDS: Final = 15.0
@@ -32,16 +33,23 @@ class ConsentCannotEnd(NotAuthorized):
     code = "consent_cannot_end"
 
 
-def preflight(installation: Installation, name: str) -> list[Finding]:
+def preflight(installation: Installation, name: str, *, is_reached: bool = False) -> list[Finding]:
     """Everything that a consent of this connection needs, with the redirect URI that the provider must know.
 
+    With `is_reached`, whoever asks came by the public URL, so it is not asked for its proof.
     Raises NotFoundHere; SettingsError where the connection has no iClient.
     """
-    grants = installation.admission(name).grants()
+    admission = installation.admission(name)
+    if not admission.needs_consent:
+        raise SettingsError(
+            f"Connection {name} has auth: {admission.connection.auth}, for which nobody consents: "
+            f"`integrator connections test {name}` says whether it works."
+        )
+    grants = admission.grants()
     redirect_uri = redirect_uri_of(installation)
     return [
         Finding("redirect URI", True, f"register {redirect_uri} at the provider, exactly like this."),
-        *_public_url(installation),
+        *_public_url(installation, is_reached),
         *_provider(installation, name, grants, redirect_uri),
     ]
 
@@ -58,14 +66,15 @@ def is_served(installation: Installation) -> bool:
     return bool(public_url) and reached(installation.store, str(public_url)).is_ours
 
 
-def refuse_hopeless(installation: Installation, name: str) -> None:
+def refuse_hopeless(installation: Installation, name: str, *, is_reached: bool = False) -> None:
     """Raise ConsentCannotEnd with the first thing that is wrong, if any is."""
-    wrong = next((finding for finding in preflight(installation, name) if not finding.is_ok), None)
+    found = preflight(installation, name, is_reached=is_reached)
+    wrong = next((finding for finding in found if not finding.is_ok), None)
     if wrong is not None:
         raise ConsentCannotEnd(f"The consent of connection {name} cannot end well; {wrong.subject}: {wrong.sentence}")
 
 
-def _public_url(installation: Installation) -> Iterator[Finding]:
+def _public_url(installation: Installation, is_reached: bool) -> Iterator[Finding]:
     public_url = installation.config.public_url
     if public_url is None:
         yield Finding("public URL", True, "INTEGRATOR_PUBLIC_URL is not set: the command line receives the callback.")
@@ -75,10 +84,10 @@ def _public_url(installation: Installation) -> Iterator[Finding]:
     if parts.scheme != "https" and not is_here:
         yield Finding("public URL", False, f"{public_url} is not https: set INTEGRATOR_PUBLIC_URL to an https address.")
         return
-    told = reached(installation.store, public_url)
+    told = Reached(True) if is_reached else reached(installation.store, public_url)
     if told.is_ours:
         yield Finding("public URL", True, f"{public_url} reaches this installation.")
-    elif is_here:
+    elif is_here and told.is_free and parts.scheme == "http":
         yield Finding("public URL", True, f"{public_url} is this machine: the command line receives the callback.")
     else:
         yield Finding(
@@ -91,12 +100,12 @@ def _public_url(installation: Installation) -> Iterator[Finding]:
 
 def _provider(installation: Installation, name: str, grants: Grants, redirect_uri: str) -> Iterator[Finding]:
     iclient, provider = grants.iclient, grants.provider
-    needs_one = provider.traits(iclient).client_authentication != "none"
-    if needs_one and iclient.credential is None:
-        yield Finding("credential", True, f"iClient {iclient.name} has none: this works for public clients only.")
     scopes = tuple(installation.connector(name).scopes)
     try:
         provider.check(iclient)
+        needs_one = provider.traits(iclient).client_authentication != "none"
+        if needs_one and iclient.credential is None:
+            yield Finding("credential", True, f"iClient {iclient.name} has none: this works for public clients only.")
         provider.check_consent_scopes(iclient, scopes)
         endpoints = grants.endpoints()
         asked = provider.consent_scopes(iclient, scopes)

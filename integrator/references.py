@@ -16,12 +16,15 @@ from flows.model import Flow
 from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.credentials import ManagedIdentity
+from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from iclients.secret import Secret
 from integrator.global_iclients import with_iclient
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
 
+MANAGED_IDENTITY: Final = "managed_identity"
 MAX_CREDENTIAL_BYTES: Final = 65_536
 _DER: Final = b"\x30"
 """How every PFX file begins; in such a file a newline at the end is no newline."""
@@ -208,6 +211,11 @@ def _check_iclient(transaction: Transaction, where: Where, iclient: IClient) -> 
         )
     if transaction.clouds.find(iclient.cloud) is None:
         raise _unknown((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
+    try:
+        providers.provider(iclient.provider).check(iclient)
+    except NotAuthorized as error:
+        named = [("settings", name) for name in iclient.settings if f"settings.{name} " in str(error)]
+        raise Wrong((*where, *(named[0] if named else ())), f"{shown(where)}: {error}") from error
 
 
 def _check_connection(transaction: Transaction, where: Where, connection: Connection) -> None:
@@ -224,6 +232,20 @@ def _check_connection(transaction: Transaction, where: Where, connection: Connec
         raise Wrong(_nearest(where, connection, str(error)), f"connections[{where[1]}] cannot work: {error}") from error
     if connection.iclient is not None and transaction.iclients.find(connection.iclient) is None:
         raise _unknown((*where, "iclient"), "iClient", connection.iclient, transaction.iclients.names())
+    _check_managed(transaction, where, with_iclient(transaction, connection))
+
+
+def _check_managed(transaction: Transaction, where: Where, connection: Connection) -> None:
+    """A connection that says managed_identity must not come in by a secret that its iClient happens to have."""
+    if connection.auth != MANAGED_IDENTITY or connection.iclient is None:
+        return
+    credential = transaction.iclients.get(connection.iclient).credential
+    if credential is not None and not isinstance(credential, ManagedIdentity):
+        raise Wrong(
+            (*where, "auth"),
+            f"{shown((*where, 'auth'))} is {MANAGED_IDENTITY}, and iClient {connection.iclient} has another credential: "
+            "give it `credential: {managed_identity: true}`, or the connection another auth.",
+        )
 
 
 def _nearest(where: Where, connection: Connection, message: str) -> Where:

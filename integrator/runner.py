@@ -105,7 +105,9 @@ class Runner:
             self._started(self._engine)
             return End(self._engine.run())
         except NotAuthorized as error:
-            return End(RunStatus.NEEDS_AUTHORIZATION, error.code, str(error), error.recovery)
+            needs_somebody = error.recovery is Recovery.REAUTHORIZE
+            status = RunStatus.NEEDS_AUTHORIZATION if needs_somebody else RunStatus.FAILED
+            return End(status, error.code, str(error), error.recovery)
         except RemoteError as error:
             return End(RunStatus.FAILED, error.code, str(error), error.recovery)
         except RunRefused as error:

@@ -6,11 +6,11 @@ from typing import Final
 
 from iclients.clock import Clock
 from iclients.credentials import Credential
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, RemoteError
+from integrator.store.connections import OFFLINE
 from integrator.store.store import Store, Transaction
 
 ONLINE: Final = "online"
-OFFLINE: Final = "offline"
 NEEDS_AUTHORIZATION: Final = "needs authorization"
 
 
@@ -33,6 +33,12 @@ class ConnectionStanding:
             stored.notices.forget(_key(self._name))
             for flow in _paused_for(stored, self._name):
                 stored.flows.resume(flow)
+
+    def unreachable(self, error: RemoteError) -> None:
+        """It is let in, and still does not work: offline, with the reason."""
+        with self._store.writing() as stored:
+            now = self._clock.now()
+            stored.connections.set_state(self._name, OFFLINE, code=error.code, message=str(error), at=now)
 
     def refused(self, error: NotAuthorized) -> None:
         """Nobody is asked again and again: the flows that need this connection wait, and its owners are told."""
@@ -60,18 +66,21 @@ class KeptSlots:
         with self._store.writing() as stored:
             stored.iclients.promote(self._name, proven)
 
-    def swap(self) -> None:
-        """The two change places."""
+    def swap(self, refused: Credential | None) -> None:
+        """The two change places, unless another process has made them do so already."""
         with self._store.writing() as stored:
-            stored.iclients.swap(self._name)
+            stored.iclients.swap(self._name, refused)
 
 
 def _paused_for(stored: Transaction, name: str) -> list[str]:
-    """Flows of this connection that wait for it, and for no other one that needs authorization."""
-    waiting = {other for other, state in stored.connections.states().items() if state.state == NEEDS_AUTHORIZATION}
-    blocked = {flow for other in waiting - {name} for flow in stored.connections.flows_of(other)}
-    paused = stored.flows.paused()
-    return [flow for flow in stored.connections.flows_of(name) if flow in paused and flow not in blocked]
+    """Flows that waited for this connection and wait for no other one that needs authorization; also those that have
+    been changed meanwhile, and whose connections all work."""
+    others = {other: told.state for other, told in stored.connections.states().items() if other != name}
+    uses = {other: stored.connections.flows_of(other) for other, state in others.items() if state != ONLINE}
+    blocked = {flow for other, flows in uses.items() if others[other] == NEEDS_AUTHORIZATION for flow in flows}
+    unsure = {flow for flows in uses.values() for flow in flows} - {*stored.connections.flows_of(name)}
+    paused = [flow for flow, code in stored.flows.paused().items() if code == NEEDS_AUTHORIZATION]
+    return [flow for flow in paused if flow not in blocked | unsure]
 
 
 def _owner_of_iclient(stored: Transaction, name: str | None) -> str:

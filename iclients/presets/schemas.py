@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from typing import Final
-from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from iclients.addresses import is_address
 from iclients.endpoints import NAMES
+from iclients.parameters import refused_in
 from iclients.preset import Preset, PresetSetting, RefreshFacts
 from iclients.traits import ANSWER_FIELDS, CLIENT_AUTHENTICATIONS, FOREVER_SECONDS, PKCE_METHODS, Traits
 
@@ -53,9 +54,13 @@ def loaded(name: str, text: str) -> Preset:
 
 
 def _is_https(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme != "https" or not parts.netloc or parts.fragment:
+    if not is_address(re.sub(r"\{[a-z_]+\}", "x", address)):
         raise ValidationError("is not an https address")
+
+
+def _are_not_ours(parameters: dict[str, str]) -> None:
+    if refused := refused_in(parameters):
+        raise ValidationError(f"has {refused[0]}, which the request has itself")
 
 
 def _is_expression(text: str) -> None:
@@ -96,8 +101,8 @@ class _PresetSchema(Schema):
         keys=fields.String(validate=validate.OneOf(NAMES)), values=fields.String(validate=_is_https), required=True
     )
     client = fields.Nested(_ClientSchema)
-    authorization = fields.Dict(keys=fields.String(), values=fields.String())
-    token = fields.Dict(keys=fields.String(), values=fields.String())
+    authorization = fields.Dict(keys=fields.String(), values=fields.String(), validate=_are_not_ours)
+    token = fields.Dict(keys=fields.String(), values=fields.String(), validate=_are_not_ours)
     answer = fields.Dict(keys=fields.String(validate=validate.OneOf(ANSWER_FIELDS)), values=fields.String())
     refresh = fields.Nested(_RefreshSchema)
     scopes = fields.Dict(keys=fields.String(), values=fields.String(validate=_TEXT))

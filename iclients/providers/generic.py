@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
+from iclients.addresses import is_address
 from iclients.clouds import CloudProfile
 from iclients.endpoints import NAMES, Endpoints, Fetch, discovered
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
+from iclients.parameters import refused_in
 from iclients.preset import Preset, filled
 from iclients.provider import Provider
 from iclients.traits import ANSWER_FIELDS, ASSERTION_AUDIENCES, CLIENT_AUTHENTICATIONS, PKCE_METHODS, Traits
@@ -27,7 +29,8 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "assertion_audience": ASSERTION_AUDIENCES,
 }
 _TEXTS: Final = ("scope_delimiter", "audience", "offline_scope", "key_id")
-_MAPPINGS: Final = ("authorization_parameters", "token_parameters", "answer_paths")
+_PARAMETERS: Final = ("authorization_parameters", "token_parameters")
+_MAPPINGS: Final = (*_PARAMETERS, "answer_paths")
 
 
 class Generic(Provider):
@@ -38,10 +41,7 @@ class Generic(Provider):
     preset: ClassVar[Preset] = _PLAIN
 
     def endpoints(self, iclient: IClient, cloud: CloudProfile, fetch: Fetch) -> Endpoints:
-        typed = {name: str(iclient.settings[name]) for name in NAMES if iclient.settings.get(name)}
-        values = self._values(iclient)
-        known: dict[str, Any] = {name: filled(address, values) for name, address in self.preset.endpoints.items()}
-        known |= typed
+        known: dict[str, Any] = self._known(iclient)
         issuer = known.pop("issuer", "")
         if "token_endpoint" in known and ("authorization_endpoint" in known or not issuer):
             return Endpoints(issuer=issuer, **known)
@@ -65,9 +65,19 @@ class Generic(Provider):
     def check(self, iclient: IClient) -> None:
         if unknown := sorted(set(self.traits(iclient).answer_paths) - set(ANSWER_FIELDS)):
             raise _wrong(iclient, "answer_paths", unknown[0], ANSWER_FIELDS)
-        for name in NAMES:
-            if not str(iclient.settings.get(name, "https://")).startswith("https://"):
-                raise _wrong(iclient, name, "no https address", ("an https address",))
+        self._known(iclient)
+
+    def _known(self, iclient: IClient) -> dict[str, str]:
+        """The addresses that the preset has, and over them those that were typed. Raises NotAuthorized for no address."""
+        values = self._values(iclient)
+        known = {name: filled(address, values) for name, address in self.preset.endpoints.items()}
+        known |= {name: str(iclient.settings[name]) for name in NAMES if iclient.settings.get(name)}
+        for name, address in known.items():
+            if not is_address(address, with_query=name != "issuer"):
+                raise _wrong(
+                    iclient, name, "no address of a provider", ("https://host, with port and path if need be",)
+                )
+        return known
 
     def _values(self, iclient: IClient) -> dict[str, str]:
         """What fills the holes: typed, or the preset's default. Raises NotAuthorized, naming the setting."""
@@ -75,10 +85,10 @@ class Generic(Provider):
         for setting in self.preset.settings:
             value = str(iclient.settings.get(setting.name) or setting.default)
             if not re.fullmatch(setting.pattern, value):
-                raise NotAuthorized(
-                    f"iClient {iclient.name} needs settings.{setting.name} ({setting.title}), such as {setting.example}.",
-                    code="setting",
-                )
+                is_there = bool(iclient.settings.get(setting.name))
+                wrong = f"settings.{setting.name} of iClient {iclient.name} is no {setting.title}: write it like"
+                missing = f"iClient {iclient.name} needs settings.{setting.name} ({setting.title}), such as"
+                raise NotAuthorized(f"{wrong if is_there else missing} {setting.example}.", code="setting")
             values[setting.name] = value
         return values
 
@@ -106,7 +116,14 @@ def _mapping(iclient: IClient, name: str) -> dict[str, str]:
     given = iclient.settings.get(name) or {}
     if not isinstance(given, Mapping):
         raise _wrong(iclient, name, "no mapping", ("a mapping of names to texts",))
-    return {str(key): str(text) for key, text in given.items()}
+    texts = {str(key): str(text) for key, text in given.items()}
+    if name in _PARAMETERS and (refused := refused_in(texts)):
+        raise NotAuthorized(
+            f"settings.{name} of iClient {iclient.name} has {refused[0][:100]!r}, which is ours to say, or which no request "
+            "can carry: take it out.",
+            code="setting",
+        )
+    return texts
 
 
 def _wrong(iclient: IClient, name: str, wanted: str, possible: tuple[str, ...]) -> NotAuthorized:

@@ -9,7 +9,7 @@ import click
 
 from integrator.cli.nouns import add_noun
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_json
+from integrator.cli.output import json_option, print_json, printable
 from integrator.errors import ExitCode
 
 LINK_HOURS = 72
@@ -38,7 +38,7 @@ def test(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"connection": name, "ok": True, "message": message})
     else:
-        click.echo(f"{name}: {message}")
+        click.echo(printable(f"{name}: {message}"))
 
 
 @connections.command()
@@ -60,14 +60,15 @@ def authorize(
     """Let a person consent: prints an address to open (and a code to type there), and waits.
 
     Ends 0 when the connection is online, 4 with the reason when it is not; a token that works stays as it was then.
-    Without a server of this installation at INTEGRATOR_PUBLIC_URL the command receives the callback itself: register
-    http://127.0.0.1/callback (any port) at the provider. `integrator connections preflight NAME` checks all this.
+    A server of this installation at INTEGRATOR_PUBLIC_URL receives the callback; where that is not set, the command does:
+    register http://127.0.0.1/callback (any port) at the provider. `integrator connections preflight NAME` checks all
+    this. With --for-everybody it ends 0 when an administrator has consented; the connection is authorized after that.
     """
     from integrator.authorizing import Authorizing, Wanted
 
     hints = {key: value for key, value in (("login_hint", login_hint), ("prompt", prompt)) if value}
     with opened() as installation:
-        authorizing = Authorizing(installation, name, lambda line: click.echo(line, err=True), _countdown())
+        authorizing = Authorizing(installation, name, lambda line: click.echo(printable(line), err=True), _countdown())
         done = authorizing.run(Wanted(timeout, hints, for_everybody))
     if as_json:
         print_json(
@@ -81,10 +82,13 @@ def authorize(
             }
         )
         return
+    if for_everybody:
+        click.echo(printable(f"{name}: {done.message} Authorize it now: `integrator connections authorize {name}`."))
+        return
     by = f" by {done.account}" if done.account else ""
-    click.echo(f"{name}: authorized{by} for {', '.join(done.scopes)}. {done.message}")
+    click.echo(printable(f"{name}: authorized{by} for {', '.join(done.scopes)}. {done.message}"))
     if done.missing:
-        click.echo(f"Not given: {', '.join(done.missing)}.", err=True)
+        click.echo(printable(f"Not given: {', '.join(done.missing)}."), err=True)
 
 
 @connections.command()
@@ -101,7 +105,7 @@ def preflight(name: str, as_json: bool) -> int:
     else:
         for finding in findings:
             mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
-            click.echo(f"{mark}  {finding.subject}: {finding.sentence}")
+            click.echo(f"{mark}  {printable(f'{finding.subject}: {finding.sentence}')}")
     return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED
 
 
@@ -110,17 +114,26 @@ def preflight(name: str, as_json: bool) -> int:
 @click.option("--for", "made_for", default="", help="Who the link is for: shown on its page.")
 @click.option("--hours", type=click.IntRange(1, 24 * 30), default=LINK_HOURS, help="How long it lives. Default: 72.")
 @click.option("--return-to", default="", help="Where the person goes afterwards; on INTEGRATOR_RETURN_URLS.")
+@click.option("--revoke", "takes_back", is_flag=True, help="Make none: take back all that nobody has used yet.")
 @json_option
-def link(name: str, made_for: str, hours: int, return_to: str, as_json: bool) -> None:
+def link(name: str, made_for: str, hours: int, return_to: str, takes_back: bool, as_json: bool) -> None:
     """Make a link by which somebody else consents: single use, and it expires. Needs `integrator serve`."""
-    from integrator.linking import make_link
+    from integrator.linking import make_link, revoke_links
 
+    if takes_back:
+        with opened() as installation:
+            number = revoke_links(installation, name)
+        if as_json:
+            print_json({"connection": name, "links_revoked": number})
+        else:
+            click.echo(f"{name}: {number} link{'' if number == 1 else 's'} taken back.")
+        return
     with opened(waited_for=True) as installation:
         address = make_link(installation, name, made_for, hours * 3600.0, return_to)
     if as_json:
         print_json({"connection": name, "link": address, "hours": hours})
     else:
-        click.echo(address)
+        click.echo(printable(address))
 
 
 @connections.command()

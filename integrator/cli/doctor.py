@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_json
+from integrator.cli.output import json_option, print_json, printable
 from integrator.errors import ExitCode
 
 
@@ -25,5 +25,5 @@ def doctor(as_json: bool) -> int:
     else:
         for finding in findings:
             mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
-            click.echo(f"{mark}  {finding.subject}: {finding.sentence}")
+            click.echo(f"{mark}  {printable(f'{finding.subject}: {finding.sentence}')}")
     return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED

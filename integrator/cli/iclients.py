@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from integrator.cli.nouns import add_delete
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json, print_table
 
@@ -57,11 +56,28 @@ def show(name: str, as_json: bool) -> None:
         click.echo(text(document), nl=False)
 
 
-add_delete(iclients, "iClient")
+@iclients.command()
+@click.argument("name")
+@json_option
+def delete(name: str, as_json: bool) -> None:
+    """Forget an iClient; refused while a connection uses it, also one for which it stands in as the global one."""
+    from integrator.errors import InUse
+    from integrator.global_iclients import served_by
+
+    with opened() as installation, installation.store.writing() as stored:
+        users = served_by(stored, name)
+        if users:
+            raise InUse(f"iClient {name} is used by {', '.join(users)}: change or delete those connections first.")
+        stored.iclients.delete(name)
+    if as_json:
+        print_json({"deleted": name})
+    else:
+        click.echo(f"Deleted iClient {name}.")
 
 
 def _document(installation: Installation, stored: Transaction, name: str) -> dict[str, Any]:
     """What `show` prints of one iClient. Raises NotFoundHere."""
+    from integrator.global_iclients import served_by
     from integrator.preflight import redirect_uri_of
 
     things = stored.iclients
@@ -70,7 +86,7 @@ def _document(installation: Installation, stored: Transaction, name: str) -> dic
     for slot, told in things.slots(name).items():
         document[f"{slot}_set"] = told["set"]
         document[f"{slot}_expires"] = told["expires"] or None
-    return document | {"redirect_uri": redirect_uri_of(installation), "used_by": things.used_by(name)}
+    return document | {"redirect_uri": redirect_uri_of(installation), "used_by": served_by(stored, name)}
 
 
 def _slot(document: dict[str, Any], slot: str) -> str:

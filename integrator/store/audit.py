@@ -62,6 +62,12 @@ class Audit:
             query = query.where(audit.c.id < before)
         return [_row(row) for row in self._connection.execute(query)]
 
+    def newest(self, action: str, noun: str, name: str) -> AuditRow | None:
+        """The newest row of this action on the noun of this name."""
+        query = select(audit).where(audit.c.action == action, audit.c.noun == noun, audit.c.name == name)
+        found = self._connection.execute(query.order_by(audit.c.id.desc()).limit(1)).one_or_none()
+        return None if found is None else _row(found)
+
     def get(self, row_id: int) -> AuditRow:
         """This row. Raises NotFoundHere."""
         found = self._connection.execute(select(audit).where(audit.c.id == row_id)).one_or_none()

@@ -80,6 +80,15 @@ class ConsentLinks:
         self._audit.record("link used", self._connections.noun, link.connection, {"made_for": link.made_for})
         return link
 
+    def revoke(self, connection_name: str, now: float) -> int:
+        """Take back the links of this connection that still serve; gives how many. Raises NotFoundHere."""
+        of_this = consent_links.c.connection_id == self._connections.id_of(connection_name)
+        serving = (consent_links.c.used_at.is_(None), consent_links.c.expires_at > now)
+        number = self._connection.execute(delete(consent_links).where(of_this, *serving)).rowcount
+        if number:
+            self._audit.record("links revoked", self._connections.noun, connection_name, {"links": number})
+        return number
+
     def forget_old(self, now: float) -> int:
         """Forget links that ended long ago. Gives how many."""
         old = consent_links.c.expires_at < now - KEPT_SECONDS

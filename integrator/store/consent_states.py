@@ -34,6 +34,8 @@ class SealedPending:
     verifier: Secret
     redirect_uri: str
     scopes: tuple[str, ...]
+    place: str = ""
+    """Where the code may go: the place for which the consent was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +172,12 @@ class ConsentStates:
 
 def _written(pending: SealedPending) -> str:
     verifier = pending.verifier.reveal()
-    return json.dumps([pending.nonce, verifier, pending.redirect_uri, pending.scopes])
+    return json.dumps([pending.nonce, verifier, pending.redirect_uri, pending.scopes, pending.place])
 
 
 def _read(text: Secret) -> SealedPending:
-    nonce, verifier, redirect_uri, scopes = json.loads(text.reveal())
-    return SealedPending(nonce, Secret(verifier), redirect_uri, tuple(scopes))
+    nonce, verifier, redirect_uri, scopes, *rest = json.loads(text.reveal())
+    return SealedPending(nonce, Secret(verifier), redirect_uri, tuple(scopes), *rest)
 
 
 def _hash(text: str) -> str:

@@ -23,6 +23,7 @@ from integrator.store.tables import connections, iclients
 Slot = Literal["credential", "next_credential"]
 SLOTS: Final[tuple[Slot, Slot]] = ("credential", "next_credential")
 
+PROMOTED: Final = "credential promoted"
 _CREDENTIAL: Final = CredentialSchema()
 _EXPIRES: Final[Mapping[Slot, str]] = {slot: f"{slot}_expires" for slot in SLOTS}
 
@@ -79,7 +80,8 @@ class IClients(Named[IClient]):
         if not self._holds(row, "next_credential", proven):
             return False
         values = {**self._columns_of(row.id, "credential", proven), **self._columns_of(row.id, "next_credential", None)}
-        return self._replace(row, values, "credential promoted")
+        refused = self._opened(row, "credential")
+        return self._replace(row, values, PROMOTED, {"refused": self._mark(refused)} if refused else {})
 
     def swap(self, name: str, refused: Credential | None = None) -> bool:
         """The two credentials change places, where both are set. Gives whether they did.
@@ -96,18 +98,36 @@ class IClients(Named[IClient]):
             row, {**swapped, **self._columns_of(row.id, "next_credential", current)}, "credentials swapped"
         )
 
-    def _replace(self, row: Row[Any], values: Mapping[str, Any], action: str) -> bool:
+    def _replace(
+        self, row: Row[Any], values: Mapping[str, Any], action: str, detail: Mapping[str, str] | None = None
+    ) -> bool:
         """Write both slots, unless somebody has written one since the row was read."""
         mine = (iclients.c.id == row.id, *(iclients.c[slot].is_not_distinct_from(row._mapping[slot]) for slot in SLOTS))
         if self._connection.execute(update(iclients).where(*mine).values(values)).rowcount != 1:
             return False
-        self._audit.record(action, self.noun, row.name)
+        self._audit.record(action, self.noun, row.name, detail)
         return True
+
+    def _mark(self, credential: Credential) -> str:
+        """A keyed fingerprint, by which a refused credential is known when a document brings it again."""
+        return self._seal.fingerprint(json.dumps(_CREDENTIAL.dump(credential), sort_keys=True).encode())
+
+    def _is_taken_over(self, thing: IClient) -> bool:
+        """Whether the document was written before its next credential took the place of its current one."""
+        row = self._row(thing.name)
+        if thing.credential is None or thing.next_credential is None:
+            return False
+        if not self._holds(row, "credential", thing.next_credential):
+            return False
+        promoted = self._audit.newest(PROMOTED, self.noun, thing.name)
+        return promoted is not None and promoted.detail.get("refused") == self._mark(thing.credential)
 
     def _keep(self, thing: IClient) -> tuple[Saved, list[str]]:
         """Keep this iClient; a slot that comes as None keeps what is stored."""
         saved, changed = super()._keep(thing)
         given = [(slot, credential) for slot in SLOTS if (credential := getattr(thing, slot)) is not None]
+        if self._is_taken_over(thing):
+            given = []
         renewed = [slot for slot, credential in given if self._fill(thing.name, slot, credential)]
         return Saved.UPDATED if renewed and saved is Saved.UNCHANGED else saved, [*changed, *renewed]
 

@@ -36,6 +36,8 @@ class ConsentSchema(Schema):
     scopes = fields.List(fields.String(), required=True)
     consented_at = fields.Float(required=True)
     tokens = fields.List(fields.Nested(_TokenSchema), load_default=list)
+    given_to = fields.String(load_default="")
+    claims = fields.String(load_default="")
     token = fields.Nested(_TokenSchema, allow_none=True, load_only=True)
 
     @post_load

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask, Request, abort, request
 from jinja2 import StrictUndefined
 
 from integrator.bootstrap import Installation
@@ -53,12 +53,21 @@ _VIEWS: Final = (
 )
 LONGEST_BODY_BYTES: Final = 64 * 1024
 LOG: Final = logging.getLogger("integrator.web")
+_REDIRECT: Final = 308
 
 _Caught = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 
 
 class Web(Flask):
-    """Flask that logs no address: the path may hold a link, the query a code."""
+    """Flask that logs no address: the path may hold a link, the query a code. Nor does its router redirect: it would send
+    people, with that path, to a host and a scheme that the request itself names."""
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """What is nearly the address of a page is no page."""
+        told = request.routing_exception
+        if told is not None and told.code == _REDIRECT:
+            abort(404)
+        super().raise_routing_exception(request)
 
     def log_exception(self, exc_info: _Caught) -> None:
         """One line: where in our code, never where in the web."""
@@ -85,6 +94,7 @@ class Prefixed:
 def create_app(installation: Installation) -> Web:
     """The application that serves this installation."""
     app = Web("integrator.web")
+    app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     app.extensions[KEY] = installation
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.jinja_env.undefined = StrictUndefined

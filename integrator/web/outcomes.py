@@ -6,6 +6,7 @@ authorization error codes".
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,15 @@ from typing import Final
 from iclients.consent import Parameters, WrongCallback
 from iclients.errors import NotAuthorized, RemoteError, TransportError
 from integrator.consenting import Authorized
+from integrator.errors import UserError
 from integrator.web.messages import DONE, FAILED, Fact, Message
 from integrator.web.scope_words import in_words
 
+CANNOT_RUN: Final = "cannot_run"
+LOG: Final = logging.getLogger("integrator.web")
+
 _AGAIN: Final = "Start the consent again, from the link or the command that brought you here."
+_IN_THE_LOG: Final = "Integrator's log has the whole reason."
 _AADSTS: Final = re.compile(r"AADSTS([0-9]{4,9})")
 
 
@@ -41,7 +47,7 @@ _TENANT: Final = _Kind(
     "Start the consent again, and sign in with an account of the organization that the connection is for.",
 )
 _EXPIRED: Final = _Kind("This consent took too long", _AGAIN)
-_REFUSED: Final = _Kind("The provider refused", "Tell the sentence above to whoever runs this installation.")
+_REFUSED: Final = _Kind("The provider refused", f"Tell this code to whoever runs this installation. {_IN_THE_LOG}")
 _POLICY: Final = _Kind(
     "A policy of your organization blocks this",
     "Ask an administrator of your organization which policy it is; the sign-in log names it. Then start again.",
@@ -55,6 +61,7 @@ _ANSWER: Final = _Kind(
 )
 _BUSY: Final = _Kind("The provider cannot be asked now", "Wait some minutes. " + _AGAIN)
 _NONSENSE: Final = _Kind("The provider's answer makes no sense", "Wait some minutes. " + _AGAIN)
+
 
 _BY_NUMBER: Final[Mapping[int, _Kind]] = {
     65004: _DECLINED,
@@ -102,9 +109,10 @@ def authorized(done: Authorized, provider: str) -> Message:
 
 def failed(error: RemoteError, callback: Parameters) -> Message:
     """The page of a consent that has failed: at the provider 200, and 502 or 503 where it could not be asked."""
+    noted(error)
     kind = _kind(error, callback)
     status = {_BUSY: 503, _NONSENSE: 502}.get(kind, 200)
-    return Message(status, kind.title, str(error), kind.next_step, tone=FAILED)
+    return Message(status, kind.title, _sentence(error), kind.next_step, tone=FAILED)
 
 
 def belongs_to_none(error: WrongCallback) -> Message:
@@ -116,13 +124,32 @@ def belongs_to_none(error: WrongCallback) -> Message:
 
 def impossible(sentence: str) -> Message:
     """The page of a consent whose connection has changed, or is gone."""
+    LOG.warning("A consent could not end (code: %s): %r", CANNOT_RUN, sentence)
     return Message(
         200,
         "The connection has changed",
-        sentence,
-        "Tell whoever runs this installation, then start again.",
+        f"It is gone, or it cannot work as it is now (code: {CANNOT_RUN}).",
+        f"Tell this code to whoever runs this installation, then start again. {_IN_THE_LOG}",
         tone=FAILED,
     )
+
+
+def code_of(error: Exception) -> str:
+    """The word of `docs/errors.md` for this error."""
+    if isinstance(error, RemoteError):
+        return error.code
+    return type(error).__name__ if isinstance(error, UserError) else CANNOT_RUN
+
+
+def noted(error: Exception) -> None:
+    """Log the whole sentence: it may name files and settings, which are nothing to whoever came with a link."""
+    LOG.warning("A consent could not end (code: %s): %r", code_of(error), str(error))
+
+
+def _sentence(error: RemoteError) -> str:
+    """What the provider has said, or the code: of other reasons the sentence may tell of this machine."""
+    is_providers = isinstance(error, NotAuthorized) and error.code in _BY_CODE
+    return str(error) if is_providers else f"The consent did not end well (code: {code_of(error)})."
 
 
 def _kind(error: RemoteError, callback: Parameters) -> _Kind:

@@ -15,7 +15,7 @@ from integrator.web.assets import keeping
 from integrator.web.messages import Message, page
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_PROBES: Final = "/health/"
+_PROBES: Final = frozenset({"/health/live", "/health/ready"})
 """Probes call by address."""
 
 _PORTS: Final = {"https": 443, "http": 80}
@@ -45,7 +45,7 @@ def protect(app: Flask, public_url: str | None) -> None:
 
     @app.before_request
     def refuse_other_hosts() -> Response | None:
-        if expected is None or request.path.startswith(_PROBES) or _is_served(request.host, expected):
+        if expected is None or request.path in _PROBES or _is_served(request.host, expected):
             return None
         return page(_MISDIRECTED)
 

@@ -95,4 +95,4 @@ def _is_called(node: ast.Assign | ast.AnnAssign, names: set[str]) -> bool:
 
 
 def _begins_with_exit_code(node: ast.Tuple) -> bool:
-    return ast.unparse(node.elts[0]).startswith("ExitCode.")
+    return bool(node.elts) and ast.unparse(node.elts[0]).startswith("ExitCode.")

@@ -17,6 +17,7 @@ HOMES = {
     "requests": ["iclients/*", "connectors/*"],
     "marshmallow": [
         "*/schemas.py",
+        "iclients/token_schemas.py",
         "connectors/descriptor.py",
         "iclients/grants.py",  # judges an answer: only to catch ValidationError
         "iclients/token_answers.py",  # likewise

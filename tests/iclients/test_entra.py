@@ -540,7 +540,7 @@ class Slots:
     def promote(self, proven: Credential) -> None:
         self.happened.append(proven)
 
-    def swap(self) -> None:
+    def swap(self, refused: object) -> None:
         self.happened.append("swap")
 
 

@@ -1,11 +1,14 @@
 """The generic provider, against the sandbox's Entra as one server among many."""
 
+import json
+
 import pytest
 
 from connectors.azure_key_vault.sandbox import Sandbox
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN
 from iclients.credentials import ClientSecret
+from iclients.endpoints import discovered, fetcher
 from iclients.errors import MalformedAnswer, NotAuthorized
 from iclients.grants import Grants
 from iclients.model import IClient
@@ -74,3 +77,20 @@ def test_what_is_missing_is_named(grants):
         grants(token_endpoint="https://login.test/token").device_begin(SCOPES)
     with pytest.raises(NotAuthorized, match="it can be: post, basic, private_key_jwt, none"):
         grants(token_endpoint="https://login.test/token", client_authentication="magic").client_credentials(SCOPES)
+
+
+def test_a_server_without_openid_is_found_by_its_own_metadata(serve, transport):
+    """RFC 8414 §3.1: the well-known path stands between the host and the issuer's own path."""
+
+    def answer(conversation):
+        while True:
+            path = conversation.request().line.split()[1]
+            if path == "/.well-known/oauth-authorization-server/tenant":
+                issuer = f"{server.url}/tenant"
+                conversation.answer(json.dumps({"issuer": issuer, "token_endpoint": f"{issuer}/token"}).encode())
+            else:
+                conversation.answer(b"{}", "404 Not Found")
+
+    server = serve(answer)
+    found = discovered(f"{server.url}/tenant", {}, fetcher(transport))
+    assert found.token_endpoint == f"{server.url}/tenant/token"

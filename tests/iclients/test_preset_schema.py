@@ -26,6 +26,12 @@ HOST = '[settings.host]\ntitle = "H"\nexample = "h.test"\npattern = "[a-z.]+"\n'
     [
         (GOOD, "holes without settings: host"),
         (GOOD.replace("https://{host}", "http://x.test"), "not an https address"),
+        (GOOD.replace("https://{host}", "https://u:p@{host}"), "not an https address"),
+        (GOOD.replace("https://{host}", "https://{host}:0"), "not an https address"),
+        (GOOD + HOST + '[token]\nmethod = "GET"\n', "has method, which the request has itself"),
+        (GOOD + HOST + '[token]\nclient_id = "x"\n', "has client_id, which the request has itself"),
+        (GOOD + HOST + '[authorization]\nstate = "x"\n', "has state, which the request has itself"),
+        (GOOD + HOST + '[authorization]\nresponse_mode = "form_post"\n', "has response_mode, which the request"),
         (GOOD + HOST + '[client]\npkce = "s256"\n', "pkce"),
         (GOOD + HOST + "surprise = 1\n", "surprise"),
         (GOOD + HOST.replace("[a-z.]+", "["), "regular expression"),

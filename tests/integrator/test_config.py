@@ -54,10 +54,70 @@ def test_a_public_url_loses_the_slash_at_its_end(tmp_path: Path) -> None:
     assert Config.from_environment(environ).public_url == "https://integrator.test/app"
 
 
-@pytest.mark.parametrize("url", ["integrator.test", "ftp://integrator.test", "https://x/?a=b"])
-def test_a_public_url_that_is_none_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(BadUsage, match="INTEGRATOR_PUBLIC_URL"):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://integrator.test",
+        "https://integrator.test:8443",
+        "http://127.0.0.1:8080",
+        "http://localhost:1",
+        "http://[::1]:65535/tools",
+        "https://my_host/a/b-c.d~e_f",
+        "https://xn--bcher-kva.test/.hidden/..x",
+    ],
+)
+def test_a_public_url_is_a_scheme_a_host_a_port_and_a_path(tmp_path: Path, url: str) -> None:
+    environ = {"INTEGRATOR_HOME": str(tmp_path), "INTEGRATOR_PUBLIC_URL": url}
+    assert Config.from_environment(environ).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "integrator.test",
+        "ftp://integrator.test",
+        "HTTPS://integrator.test",
+        "https://",
+        "https:///x",
+        "https:integrator.test",
+        "https://x/?a=b",
+        "https://x?",
+        "https://x/#",
+        "https://user@integrator.test",
+        "https://user:hunter2@integrator.test",
+        "https://integrator.test:",
+        "https://integrator.test:0",
+        "https://integrator.test:x",
+        "https://integrator.test:65536",
+        "https://integrator.test:99999",
+        "https://integrator.test:443:443",
+        "https://integrator.test/\x1b[2J",
+        "https://integrator.test/ a",
+        " https://integrator.test",
+        "https://integrator.test\n",
+        "https://integrator.test/\r\nX: y",
+        "https://integrator.test\\evil",
+        "https://integrator.test/a\\b",
+        "https://integrator.test/a//b",
+        "https://integrator.test//",
+        "https://integrator.test/..",
+        "https://integrator.test/a/../b",
+        "https://integrator.test/./",
+        "https://integrator.test/%2e%2e",
+        "https://integrator..test",
+        "https://-x.test",
+        "https://b\u00fccher.test",
+        "https://integrator.test/b\u00fccher",
+        "https://[::1",
+        "https://[:::::]",
+        "https://[x]",
+    ],
+)
+def test_a_public_url_that_could_be_read_in_two_ways_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadUsage, match="INTEGRATOR_PUBLIC_URL is no address of a server: write it as") as refused:
         Config.from_environment({"INTEGRATOR_HOME": str(tmp_path), "INTEGRATOR_PUBLIC_URL": url})
+    assert "hunter2" not in str(refused.value)
+    assert str(refused.value).isprintable()
 
 
 def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:

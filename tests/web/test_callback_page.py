@@ -10,8 +10,16 @@ import pytest
 from web_house import PUBLIC_URL, WebHouse, title
 
 from connectors.azure_key_vault.sandbox import Sandbox
-from iclients.errors import AnswerLost, CredentialRefused, MalformedAnswer, NotAuthorized, NotSent
-from integrator.consenting import Consenting
+from iclients.errors import (
+    AnswerLost,
+    CredentialRefused,
+    MalformedAnswer,
+    NotAuthorized,
+    NotSent,
+    Recovery,
+    RemoteError,
+)
+from integrator.consenting import Consenting, NotOnline
 from integrator.web import outcomes
 
 CALLBACK = f"{PUBLIC_URL}/callback"
@@ -106,7 +114,7 @@ def test_callbacks_that_nobody_waits_for_are_400_and_use_nothing_up(web: WebHous
 def test_a_redirect_uri_with_more_behind_it_is_not_the_callback(web: WebHouse, tail: str) -> None:
     begun = Consenting(web.installation).begin("contoso", CALLBACK)
     callback = web.visited(begun.address).replace("/callback", f"/callback{tail}", 1)
-    assert web.browser().get(callback).status_code in (308, 404)
+    assert web.browser().get(callback).status_code == 404
     assert web.kept() is None
 
 
@@ -187,3 +195,32 @@ def test_each_way_to_fail_has_its_own_words(error: NotAuthorized, description: s
     message = outcomes.failed(error, {"error_description": [description]})
     assert (message.status, message.title) == (status, heading)
     assert message.next_step
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CredentialRefused("It cannot be read from /private/assertion.", code="assertion_unreadable"),
+        NotOnline("It is kept, but. The CA file /private/ca.pem cannot be read."),
+        NotSent("The CA file /private/ca.pem cannot be read.", code="ca_file", recovery=Recovery.ABORT),
+    ],
+)
+@pytest.mark.parametrize("description", ["", "AADSTS65004: as whoever holds the link may write"])
+def test_facts_of_this_machine_are_in_the_log_and_on_the_page_is_their_code(
+    error: RemoteError, description: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = outcomes.failed(error, {"error_description": [description]})
+    assert "/private" not in f"{message}"
+    assert f"(code: {error.code})" in message.sentence
+    assert "/private" in caplog.text
+
+
+def test_what_the_provider_says_to_the_person_is_told_to_them() -> None:
+    error = NotAuthorized("The provider refused iClient x: “no guests”", code="access_denied")
+    assert "no guests" in outcomes.failed(error, {}).sentence
+
+
+def test_why_a_connection_cannot_work_is_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+    message = outcomes.impossible("settings.folder of connection here cannot be '/private'.\n")
+    assert ("/private" in f"{message}", "cannot_run" in message.sentence) == (False, True)
+    assert "/private'.\\n" in caplog.text

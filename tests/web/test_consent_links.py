@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
+from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
+from flask import request
 from flask.testing import FlaskClient
 from web_house import SCOPE, WebHouse, title
 
 from connectors.azure_key_vault.sandbox import Sandbox
+from integrator.cli.connections import connections
+from integrator.errors import NotFoundHere
+from integrator.linking import revoke_links
+from integrator.preflight import refuse_hopeless
+from integrator.reaching import PATH as PROOF_PATH
+from integrator.web.server import THREADS, Server
+
+
+@pytest.fixture
+def served(sandbox: Sandbox, tmp_path: Path) -> Iterator[WebHouse]:
+    """An installation with its server at its public URL."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    house = WebHouse(sandbox, tmp_path, INTEGRATOR_PUBLIC_URL=f"http://127.0.0.1:{port}")
+    server = Server(house.app, "127.0.0.1", port)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield house
+    server.stop()
+    thread.join(30)
+    server.close()
+    house.close()
+
+
+def asked(
+    served: WebHouse, method: str, path: str, body: str | None = None, **headers: str
+) -> http.client.HTTPResponse:
+    """What the server answers; its text is read and kept as `text`."""
+    connection = http.client.HTTPConnection(str(urlsplit(served.public_url).netloc), timeout=60)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()  # type: ignore[attr-defined]
+        return answer
+    finally:
+        connection.close()
+
+
+def opened(served: WebHouse, link: str) -> tuple[str, str]:
+    """The cookie and the form that the link's page gives."""
+    answer = asked(served, "GET", link)
+    found = re.search(r'name="form" value="([0-9a-f]+)"', answer.text)  # type: ignore[attr-defined]
+    assert found
+    return answer.headers["Set-Cookie"].partition(";")[0], found[1]
+
+
+def posted(served: WebHouse, link: str, cookie: str, form: str) -> http.client.HTTPResponse:
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    return asked(served, "POST", link, f"form={form}", Cookie=cookie, **kind)
 
 
 def test_the_page_says_who_asks_for_what_and_until_when(web: WebHouse, sandbox: Sandbox) -> None:
@@ -72,7 +133,66 @@ def test_of_many_who_press_at_the_same_time_one_goes_on(web: WebHouse) -> None:
 
     with ThreadPoolExecutor(number) as pool:
         answers = sorted(pool.map(press, [web.browser() for _ in range(number)]))
-    assert answers == [303] + [410] * (number - 1)
+    assert answers[0] == 303
+    assert set(answers[1:]) <= {410, 503}
+
+
+def test_who_presses_again_while_the_provider_is_asked_is_told_to_wait_and_holds_nobody_up(
+    served: WebHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking, go_on = Event(), Event()
+
+    def slowly(*arguments: Any, **options: Any) -> None:
+        asking.set()
+        go_on.wait(30)
+        refuse_hopeless(*arguments, **options)
+
+    monkeypatch.setattr("integrator.web.views.consent.refuse_hopeless", slowly)
+    link, other = served.link(), served.link("fabrikam")
+    cookie, form = opened(served, link)
+    with ThreadPoolExecutor(THREADS * 3) as pool:
+        first = pool.submit(posted, served, link, cookie, form)
+        assert asking.wait(30)
+        others = list(pool.map(lambda _: posted(served, link, cookie, form), range(THREADS * 3 - 1)))
+        assert asked(served, "GET", "/health/live").status == 200
+        assert {answer.status for answer in others} == {503}
+        assert {answer.headers["Retry-After"] for answer in others} == {"15"}
+        go_on.set()
+        assert first.result().status == 303
+    assert posted(served, link, cookie, form).status == 410
+    assert posted(served, other, *opened(served, other)).status == 303
+
+
+def test_many_who_press_leave_the_server_answering(served: WebHouse, sandbox: Sandbox) -> None:
+    proofs: list[str] = []
+
+    @served.app.before_request
+    def note() -> None:
+        proofs.extend(filter(lambda path: path == PROOF_PATH, (request.path,)))
+
+    link = served.link()
+    cookie, form = opened(served, link)
+    proofs.clear()  # making the link has asked for one
+    with ThreadPoolExecutor(THREADS * 3) as pool:
+        answers = list(pool.map(lambda _: posted(served, link, cookie, form).status, range(THREADS * 3)))
+    assert answers.count(303) == 1
+    assert set(answers) <= {303, 410, 503}
+    assert proofs == []  # a thread that waits for another thread's answer is one too many
+
+
+def test_who_came_by_the_public_url_shows_that_it_is_reached(sandbox: Sandbox, tmp_path: Path) -> None:
+    web = WebHouse(sandbox, tmp_path, INTEGRATOR_PUBLIC_URL="https://integrator.test")
+    uris = list(sandbox.application.redirect_uris)
+    sandbox.application.redirect_uris.append("https://integrator.test/callback")
+    with web.installation.store.writing() as stored:
+        now = web.installation.clock.now()
+        token = stored.consent_links.make("contoso", made_for="", return_to="", now=now, lifetime_seconds=60)
+    link, browser = f"https://integrator.test/consent/{token}", web.browser()
+    try:
+        assert web.press(browser, link).status_code == 303
+    finally:
+        sandbox.application.redirect_uris[:] = uris
+        web.close()
 
 
 def test_a_form_from_elsewhere_is_refused_and_uses_nothing_up(web: WebHouse) -> None:
@@ -126,7 +246,51 @@ def test_a_connection_that_needs_no_consent_any_more_is_told(web: WebHouse, sand
     link = web.link()
     web.apply(sandbox.document())
     answer = web.press(web.browser(), link)
-    assert "for which nobody consents" in answer.text
+    assert (title(answer), "cannot_run" in answer.text) == ("This consent could not end well", True)
+
+
+def test_the_page_tells_the_code_and_the_log_the_reason(web: WebHouse, caplog: pytest.LogCaptureFixture) -> None:
+    link, document = web.link(), web.document()
+    document["clouds"][0]["ca_file"] = "/private/ca.pem"
+    document["iclients"][0]["credential"] = {"client_secret": "typed again"}
+    web.apply(document)
+    answer = web.press(web.browser(), link)
+    assert (answer.status_code, title(answer)) == (200, "This consent could not end well")
+    assert ("consent_cannot_end" in answer.text, "/private" in answer.text) == (True, False)
+    assert "The CA file /private/ca.pem cannot be read" in caplog.text
+
+
+def test_links_that_were_taken_back_serve_no_more(web: WebHouse) -> None:
+    used, links, other = web.link(), [web.link(), web.link(), web.link(hours=-1)], web.link("fabrikam")
+    browser = web.browser()
+    form = browser.get(links[0]).text.partition('name="form" value="')[2].partition('"')[0]
+    web.press(web.browser(), used)
+    assert revoke_links(web.installation, "contoso") == 2
+    assert [web.browser().get(link).status_code for link in links] == [410] * 3
+    assert browser.post(links[0], data={"form": form}).status_code == 410
+    assert "used already" in web.browser().get(used).text
+    assert web.browser().get(other).status_code == 200
+    with web.installation.store.reading() as stored:
+        row = stored.audit.list(1)[0]
+    assert (row.action, row.noun, row.name, row.detail) == ("links revoked", "connection", "contoso", {"links": 2})
+
+
+def test_where_no_link_serves_none_is_taken_back(web: WebHouse) -> None:
+    assert revoke_links(web.installation, "contoso") == 0
+    with web.installation.store.reading() as stored:
+        assert "links revoked" not in [row.action for row in stored.audit.list()]
+    with pytest.raises(NotFoundHere):
+        revoke_links(web.installation, "nobody")
+
+
+@pytest.mark.parametrize(("options", "told"), [((), "contoso: 1 link taken back.\n"), (("--json",), None)])
+def test_the_command_line_takes_links_back(web: WebHouse, options: tuple[str, ...], told: str | None) -> None:
+    link = web.link()
+    environ = {"INTEGRATOR_HOME": str(web.folder / "home")}
+    done = CliRunner(env=environ).invoke(connections, ["link", "contoso", "--revoke", *options])
+    assert done.exit_code == 0, done.output
+    assert done.output == told or json.loads(done.output) == {"connection": "contoso", "links_revoked": 1}
+    assert web.browser().get(link).status_code == 410
 
 
 def test_a_link_of_a_connection_that_was_deleted_is_gone(web: WebHouse) -> None:

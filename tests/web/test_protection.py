@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from web_house import WebHouse, title
+from werkzeug.test import TestResponse
 
 from connectors.azure_key_vault.sandbox import Sandbox
 
@@ -72,6 +73,51 @@ def test_another_host_is_not_served(public: WebHouse, host: str) -> None:
 )
 def test_the_public_host_and_this_machine_are_served(public: WebHouse, host: str) -> None:
     assert public.browser().get("/sign-in", headers={"Host": host}).status_code == 200
+
+
+def near(path: str) -> list[str]:
+    """The path with each of its slashes but the first one doubled, with one more at its end, and without its last one."""
+    doubled = [f"{path[:at]}//{path[at + 1 :]}" for at, letter in enumerate(path) if letter == "/" and at]
+    return [one for one in (*doubled, f"{path}/", path.rstrip("/")) if one.strip("/") and one != path]
+
+
+@pytest.mark.parametrize("host", ["localhost", "evil.test"])
+def test_what_is_nearly_an_address_leads_nowhere_and_least_of_all_to_the_host_that_was_named(
+    web: WebHouse, host: str
+) -> None:
+    def view(number: int = 1) -> str:
+        return "inside"
+
+    app: Flask = web.app
+    app.add_url_rule("/folder/", view_func=view)
+    app.add_url_rule("/pages/", view_func=view, endpoint="pages", defaults={"number": 1})
+    app.add_url_rule("/pages/<int:number>", view_func=view, endpoint="pages")
+    paths = [re.sub(r"<[^>]+>", "1", rule.rule) for rule in app.url_map.iter_rules()]
+    nearly = {one for path in paths for one in near(path)}
+    assert {"/consent//1", "/health//live", "/callback/", "/folder", "/pages//1"} <= nearly
+    for path in nearly:
+        answer = visited(web, path, host)
+        assert answer.status_code == (404 if host == "localhost" else 421), path
+    for path in (*paths, *(f"/{path}" for path in paths), *nearly):
+        answer = visited(web, path, host)
+        assert "Location" not in answer.headers, path
+        assert host not in f"{answer.headers}{answer.text}", path
+
+
+def visited(web: WebHouse, path: str, host: str) -> TestResponse:
+    """The answer to exactly this path: a test client would take two slashes at its beginning for a host."""
+    return web.browser().get("/", headers={"Host": host}, environ_overrides={"PATH_INFO": path}, buffered=True)
+
+
+def test_behind_a_path_of_the_public_url_it_is_the_same(public: WebHouse) -> None:
+    for path in ("/tools/consent//TOKEN", "/tools/callback/", "/tools//health//live", "//tools/consent/TOKEN"):
+        answer = visited(public, path, "localhost")
+        assert (answer.status_code, "Location" in answer.headers) == (404, False), path
+
+
+@pytest.mark.parametrize("path", ["/health/", "/health//live", "/health/live/", "/health/x"])
+def test_only_probes_are_answered_whatever_host_is_named(public: WebHouse, path: str) -> None:
+    assert public.browser().get(path, headers={"Host": "evil.test"}).status_code == 421
 
 
 def test_probes_may_call_by_any_address(public: WebHouse) -> None:

@@ -23,7 +23,7 @@ _CONSENT: Final[dict[int | str, Reason]] = {
     65004: Reason("The person cancelled the consent for iClient {iclient}", "start the consent again and accept"),
     90094: Reason(
         "An administrator of tenant {tenant} must approve iClient {iclient}",
-        "ask one to open the address of the administrator's consent",
+        "ask one to open the address that `integrator connections authorize NAME --for-everybody` prints",
     ),
     90093: Reason(
         "iClient {iclient} asks for permissions that only an administrator of tenant {tenant} can give",

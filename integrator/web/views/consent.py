@@ -6,6 +6,9 @@ compared, used up, and never shown or logged.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,10 +28,15 @@ from integrator.web.browsers import FORM_FIELD, form_proof, is_our_form, known_b
 from integrator.web.current import installation
 from integrator.web.messages import Message, page
 from integrator.web.moments import moment
+from integrator.web.outcomes import code_of, noted
 from integrator.web.protection import let_forms_lead_to
 from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("consent", __name__)
+
+_BUSY_SECONDS: Final = 15
+_under_way: Final[set[str]] = set()
+_turn: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +77,35 @@ def begun(token: str) -> Response:
         return page(_STRANGE_FORM)
     browser = known_browser()
     try:
-        consent = _begin(_look(token), browser)
-        _use(token)
+        with _alone(token) as is_alone:
+            if not is_alone:
+                return _busy()
+            consent = _begin(_look(token), browser)
+            _use(token)
     except (LinkRefused, NotFoundHere, SettingsError, RemoteError) as error:
         return page(_refusal(error))
     answer = Response(status=303, headers={"Location": consent.address})
     remember(answer, browser)
+    return answer
+
+
+@contextmanager
+def _alone(token: str) -> Iterator[bool]:
+    """Whether nobody else begins with this link now. Beginning asks a provider, which may be slow, and threads are few: who
+    has one link must not hold them all."""
+    with _turn:
+        is_alone = token not in _under_way
+        _under_way.add(token)
+    try:
+        yield is_alone
+    finally:
+        if is_alone:
+            _under_way.discard(token)
+
+
+def _busy() -> Response:
+    answer = page(_TWICE)
+    answer.headers["Retry-After"] = str(_BUSY_SECONDS)
     return answer
 
 
@@ -88,9 +119,12 @@ def _look(token: str) -> Link:
 def _begin(link: Link, browser: str) -> Begun:
     """Begin before the link is used up: where that fails, it can be tried again. What nobody is sent to ends unused."""
     here = installation()
-    refuse_hopeless(here, link.connection)
+    refuse_hopeless(here, link.connection, is_reached=True)
     return_to = link.return_to if return_urls.allowed(link.return_to, here.config.return_urls) else ""
-    return Consenting(here).begin(link.connection, redirect_uri_of(here), browser=browser, return_to=return_to)
+    user = f"link:{link.made_for}" if link.made_for else ""
+    return Consenting(here).begin(
+        link.connection, redirect_uri_of(here), user=user, browser=browser, return_to=return_to
+    )
 
 
 def _use(token: str) -> None:
@@ -134,21 +168,29 @@ def _refusal(error: Exception) -> Message:
             str(error),
             "Ask whoever sent it to you for a new one: it takes them a minute.",
         )
+    noted(error)
     if isinstance(error, RemoteError) and error.recovery == "retry":
         return Message(
             503,
             "The provider cannot be asked now",
-            str(error),
+            f"It gave no answer that could be used (code: {code_of(error)}).",
             "Wait some minutes, and open the link again: it still works.",
         )
     return Message(
         200,
         "This consent could not end well",
-        str(error),
-        "Send the sentence above to whoever sent you the link. The link still works once this is mended.",
+        f"Something must be changed before anybody can consent here (code: {code_of(error)}).",
+        "Send this code to whoever sent you the link: Integrator's log has the whole reason, and `integrator connections "
+        "preflight` shows it. The link still works once this is mended.",
     )
 
 
+_TWICE: Final = Message(
+    503,
+    "This link is being followed already",
+    "Somebody pressed its button a moment ago, perhaps you: the provider is being asked whether the consent can end well.",
+    "Wait some seconds, and open the link again.",
+)
 _STRANGE_FORM: Final = Message(
     400,
     "This form did not come from our page",

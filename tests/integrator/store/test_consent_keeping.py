@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,8 @@ def _judge_exclusion(store: Store) -> None:
         for _ in range(10):
             with KeptConsent(store, "contoso").exclusive():
                 inside.append(1)
+                with store.reading() as stored:
+                    stored.connections.names()
                 most.append(len(inside))
                 inside.pop()
 
@@ -113,6 +117,24 @@ def test_consents_of_two_connections_are_held_at_once(consented: Store, clock: M
         KeptConsent(consented, "fabrikam", clock).exclusive(),
     ):
         assert clock.slept == []
+
+
+@pytest.mark.kill
+def test_while_a_process_holds_a_consent_its_lock_is_taken(consented: Store, config: Config) -> None:
+    with _held_by_process(config, "here"):
+        with consented.reading() as stored:
+            lock = consented.consent_locks / f"{stored.connections.id_of('contoso')}.lock"
+        assert _is_locked(lock)
+    assert not _is_locked(lock)
+
+
+def _is_locked(path: Path) -> bool:
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.mark.kill

@@ -130,7 +130,7 @@ def test_a_proven_next_credential_takes_the_place_of_the_current_one(saved: Stor
         }
         row = stored.audit.list()[0]
     assert _secrets(saved) == (NEW, None)
-    assert (row.action, row.noun, row.name, row.detail) == ("credential promoted", "iClient", "app", {})
+    assert (row.action, row.noun, row.name, [*row.detail]) == ("credential promoted", "iClient", "app", ["refused"])
 
 
 def test_a_credential_that_is_not_the_next_one_is_not_promoted(saved: Store) -> None:
@@ -201,3 +201,14 @@ def test_an_iclient_names_all_connections_that_keep_it(saved: Store) -> None:
             stored.iclients.delete("app")
         stored.connections.delete("x")
         stored.iclients.delete("app")
+
+
+def test_the_document_of_before_a_takeover_changes_nothing_and_a_new_credential_does(saved: Store) -> None:
+    with saved.writing() as stored:
+        stored.iclients.promote("app", NEW)
+        assert stored.iclients.save(APP) is Saved.UNCHANGED
+    assert _secrets(saved) == (NEW, None)
+    newest = ClientSecret(Secret("newest"))
+    with saved.writing() as stored:
+        assert stored.iclients.save(replace(APP, credential=newest)) is Saved.UPDATED
+    assert _secrets(saved) == (newest, NEW)

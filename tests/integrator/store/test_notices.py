@@ -52,11 +52,13 @@ def test_seeing_a_notice_that_is_not_there_is_told(store: Store) -> None:
 
 def test_what_is_over_is_forgotten_with_all_below_it_and_nothing_beside_it(store: Store) -> None:
     with store.writing() as stored:
-        for key in ("x/one", "x/one/a", "x/one/b", "x/one2", "x/on_", "y/one"):
+        for key in ("x/one", "x/one/a", "x/one/b", "x/one2", "x/on_", "x/on_/a", "y/one"):
             stored.notices.tell(key, "", key, key)
-        stored.notices.forget("x/one")
-        assert sorted(notice.key for notice in stored.notices.list()) == ["x/on_", "x/one2", "y/one"]
         stored.notices.forget("x/on_/")
+        left = ["x/one", "x/one/a", "x/one/b", "x/one2", "y/one"]
+        assert sorted(notice.key for notice in stored.notices.list()) == left
+        stored.notices.forget("x/one")
+        assert sorted(notice.key for notice in stored.notices.list()) == ["x/one2", "y/one"]
         stored.notices.forget("x")
         assert [notice.key for notice in stored.notices.list()] == ["y/one"]
         assert stored.notices.tell("x/one", "", "again", "again")
