@@ -18,6 +18,7 @@ from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.model import IClient
 from integrator.store.store import Transaction
 
+VAULT_URL: Final = "vault_url"
 _HARMLESS: Final = frozenset({"domain_hint", "login_hint", "offline_scope", "prompt", "scope_delimiter"})
 """Settings of iClients that lead nobody elsewhere."""
 
@@ -26,7 +27,7 @@ def cloud_of(stored: Transaction, connection: Connection, iclient: IClient | Non
     """The cloud of the connection's iClient, else the one that lists its vault's host, else the public one."""
     if iclient is not None and providers.provider(iclient.provider).uses_clouds:
         return stored.clouds.get(iclient.cloud)
-    vault_url = connection.settings.get("vault_url")
+    vault_url = connection.settings.get(VAULT_URL)
     return (stored.clouds.listing(str(vault_url)) if vault_url else None) or BUILT_IN["public"]
 
 
@@ -59,11 +60,15 @@ def place(connection: Connection, iclient: IClient, cloud: CloudProfile) -> str:
 
 
 def _typed_hosts(connection: Connection, cloud: CloudProfile) -> frozenset[str]:
-    """Addresses that a connector takes from the connection's settings, and that no cloud lists."""
+    """Addresses that a connector takes from the connection's settings, and that no cloud lists.
+
+    Not a vault's: one that its cloud does not list gets no request and no token.
+    """
     if connection.connector not in connectors.names():
         return frozenset()
     known = connectors.connector(connection.connector).descriptor.settings
-    typed = [str(connection.settings.get(setting.name) or "") for setting in known if setting.kind == "url"]
+    names = [setting.name for setting in known if setting.kind == "url" and setting.name != VAULT_URL]
+    typed = [str(connection.settings.get(name) or "") for name in names]
     return frozenset(
         f"{connection.connector} {urlsplit(url).netloc}" for url in typed if url and not _is_listed(url, cloud)
     )
