@@ -11,10 +11,11 @@ from dataclasses import replace
 from connectors import registry as connectors
 from connectors.model import Connection
 from iclients.credentials import Credential
-from iclients.errors import NotAuthorized
+from iclients.errors import NotAuthorized, RemoteError
 from integrator.admission import Admission, Sessions
-from integrator.bootstrap import Installation, _cloud
+from integrator.bootstrap import Installation
 from integrator.global_iclients import with_iclient
+from integrator.places import cloud_of
 
 
 def tried(installation: Installation, connection: Connection) -> str:
@@ -22,7 +23,7 @@ def tried(installation: Installation, connection: Connection) -> str:
     with installation.store.reading() as stored:
         connection = with_iclient(stored, connection)
         iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
-        cloud = _cloud(stored, connection, iclient)
+        cloud = cloud_of(stored, connection, iclient)
         is_stored = stored.connections.find(connection.name) is not None
     kind = connectors.connector(connection.connector)
     kind.descriptor.check(connection)
@@ -52,6 +53,9 @@ class _Nowhere:
     def refused(self, error: NotAuthorized) -> None:
         """Not written down."""
 
+    def unreachable(self, error: RemoteError) -> None:
+        """Not written down."""
+
 
 class _AsTheyAre:
     """Changes no slot."""
@@ -59,5 +63,5 @@ class _AsTheyAre:
     def promote(self, proven: Credential) -> None:
         """Not now: the next call of a stored connection does."""
 
-    def swap(self) -> None:
+    def swap(self, refused: Credential | None) -> None:
         """Likewise."""

@@ -53,6 +53,13 @@ def add_noun(group: click.Group, noun: str, heads: tuple[str, ...], cells: Cells
         else:
             click.echo(text(document), nl=False)
 
+    add_delete(group, noun)
+
+
+def add_delete(group: click.Group, noun: str) -> None:
+    """Give a group the command delete for the repository of its name."""
+    repository = group.name or noun
+
     @group.command(help=f"Forget {_article(noun)} {noun}; refused while something uses it.")
     @click.argument("name")
     @json_option

@@ -38,6 +38,7 @@ def serve(host: str, port: int, as_json: bool) -> None:
     reach it at INTEGRATOR_PUBLIC_URL: put a proxy with TLS in front, and register that address and /callback at the
     provider. INTEGRATOR_RETURN_URLS lists where people may go on to after a consent.
     """
+    from integrator.accounts import Accounts
     from integrator.web.app import create_app
     from integrator.web.server import Server
     from integrator.worker import the_only_server, working
@@ -55,6 +56,8 @@ def serve(host: str, port: int, as_json: bool) -> None:
         if not is_alone:
             click.echo(ANOTHER, err=True)
         with working(inside) as worker, _stopped_by_signals(server, worker):
+            if link := Accounts(installation).first_link(server.url):
+                click.echo(f"Make the first account, within a day: {link}", err=True)
             click.echo(f"Integrator is at {server.url}", err=True)
             if as_json:
                 print_json({"ready": server.url})

@@ -22,13 +22,16 @@ from integrator.web.views import (
     account,
     audit,
     callback,
+    connection_form,
     connections,
     consent,
     flows,
     health,
     home,
+    iclient_form,
     iclients,
     notices,
+    picker,
     runs,
     setting_up,
     sign_in,
@@ -51,6 +54,9 @@ _VIEWS: Final = (
     callback,
     consent,
 )
+connections.views.register_blueprint(connection_form.views)
+connections.views.register_blueprint(picker.views)
+iclients.views.register_blueprint(iclient_form.views)
 LONGEST_BODY_BYTES: Final = 64 * 1024
 LOG: Final = logging.getLogger("integrator.web")
 _REDIRECT: Final = 308

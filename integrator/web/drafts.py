@@ -64,8 +64,6 @@ class Drafts:
         return draft if is_theirs else None
 
 
-
-
 def keep(back: str, typed: Iterable[tuple[str, str]], left_out: Iterable[str] = ()) -> str:
     """Keep what whoever is signed in has typed; gives the token."""
     hidden = frozenset(left_out)

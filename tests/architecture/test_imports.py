@@ -30,7 +30,12 @@ HOMES = {
     "waitress": ["integrator/web/server.py"],
     "apscheduler": ["integrator/scheduler.py"],
     "joserfc": ["iclients/*", "connectors/*/sandbox/*"],
-    "cryptography": ["integrator/store/sealed.py", "iclients/*", "connectors/*/sandbox/*"],
+    "cryptography": [
+        "integrator/store/sealed.py",
+        "integrator/store/passwords.py",
+        "iclients/*",
+        "connectors/*/sandbox/*",
+    ],
     "httptools": ["iclients/answers.py", "connectors/*/sandbox/*"],
     "certifi": ["iclients/transport.py"],
     "yaml": ["integrator/documents.py", "connectors/*/sandbox/serving.py"],

@@ -35,6 +35,7 @@ BROAD_EXCEPTS = {
     "integrator/doctor.py": "the plug-in loader: a plug-in may raise anything",
     "integrator/runner.py": "the run's boundary: its row must say how it ended",
     "integrator/scheduler.py": "the job's boundary: nobody waits for it who could be told",
+    "integrator/worker.py": "the thread's boundary: the run stands as it stood, and is rescued",
     "integrator/store/database.py": "rolls back, and raises again",
 }
 

@@ -25,7 +25,9 @@ _INTEGER: Final = re.compile(r"[-+]?[0-9]{1,18}")
 
 def typed_of(descriptor: Descriptor, document: Mapping[str, Any]) -> Sent:
     """A stored document as the form would send it."""
-    typed = Sent([(key, str(document[key])) for key in ("name", "api_type", "iclient", "auth", "owner") if key in document])
+    typed = Sent(
+        [(key, str(document[key])) for key in ("name", "api_type", "iclient", "auth", "owner") if key in document]
+    )
     typed.setdefault("auth", "client_credentials" if "client_credentials" in descriptor.auth_types else "")
     for setting in descriptor.settings:
         if (value := document.get("settings", {}).get(setting.name)) is not None:
@@ -51,7 +53,9 @@ def usual(descriptor: Descriptor) -> Sent:
 
 def scopes_of(typed: Sent) -> list[str]:
     """What is chosen, with what was typed besides."""
-    return list(dict.fromkeys([*typed.getlist("scopes"), *re.split(r"[\s,]+", typed.get(OTHER_SCOPES, "").strip())]))[:200]
+    return list(dict.fromkeys([*typed.getlist("scopes"), *re.split(r"[\s,]+", typed.get(OTHER_SCOPES, "").strip())]))[
+        :200
+    ]
 
 
 def document_of(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -127,7 +131,11 @@ def limit_fields(descriptor: Descriptor, typed: Sent) -> list[Field]:
     """What it may use, instead of what the system publishes."""
     period = f"{descriptor.budget_period_seconds:.0f}"
     most = max(descriptor.budget.values(), default=0)
-    told = f"Without a number: what the system publishes, {most:,} in {period} s." if most else "Without a number: no limit."
+    told = (
+        f"Without a number: what the system publishes, {most:,} in {period} s."
+        if most
+        else "Without a number: no limit."
+    )
     titles = ("Calls", "Seconds", "At once")
     helps = (told, "The period in which so many calls are allowed.", "How many records are worked on at the same time.")
     examples = (str(most or ""), period, str(descriptor.concurrency))
@@ -157,7 +165,13 @@ def applies(setting: Setting, api_type: str) -> bool:
 def labels(descriptor: Descriptor) -> dict[str, str]:
     """What each field is called on the form."""
     own = {SETTING + setting.name: setting.title for setting in descriptor.settings}
-    told = {"name": "The name", "api_type": "API type", "iclient": "OAuth 2.0 client", "scopes": "A scope", "auth": "Authentication type"}
+    told = {
+        "name": "The name",
+        "api_type": "API type",
+        "iclient": "OAuth 2.0 client",
+        "scopes": "A scope",
+        "auth": "Authentication type",
+    }
     limits = dict(zip(LIMITS, ("Calls", "Seconds", "At once"), strict=True))
     return {**told, **own, **limits, "owner": "The owner", "connector": "The connector"}
 
@@ -187,7 +201,9 @@ def _wrong_setting(setting: Setting, typed: Sent) -> str:
         return f"{setting.title} is not a whole path: begin it with /."
     if setting.pattern and not re.fullmatch(setting.pattern, text):
         example = example_of(setting)
-        return f"{setting.title} cannot be this" + (f": write it such as {example}." if example else f": {setting.help}")
+        return f"{setting.title} cannot be this" + (
+            f": write it such as {example}." if example else f": {setting.help}"
+        )
     return ""
 
 

@@ -15,6 +15,7 @@ from connectors.model import ApiType
 from iclients import registry as providers
 from iclients.clouds import CloudProfile
 from iclients.errors import NotAuthorized
+from iclients.provider import Provider
 from integrator.admission import CONSENTED
 from integrator.web.scope_words import in_words
 
@@ -58,11 +59,15 @@ class Offer:
         wanted = list(dict.fromkeys(chosen))
         known = [replace(scope, is_chosen=scope.name in wanted) for scope in self.scopes]
         names = {scope.name for scope in known}
-        typed = [KnownScope(name, words, is_chosen=True) for words, name in in_words(provider, wanted) if name not in names]
+        typed = [
+            KnownScope(name, words, is_chosen=True) for words, name in in_words(provider, wanted) if name not in names
+        ]
         return replace(self, scopes=[*known, *typed])
 
 
-def of_connection(provider: str, cloud: CloudProfile | None, api_type: str, auth: str, own: Sequence[str] = ()) -> Offer:
+def of_connection(
+    provider: str, cloud: CloudProfile | None, api_type: str, auth: str, own: Sequence[str] = ()
+) -> Offer:
     """What a connection can ask its tokens for. `own`: what its iClient has chosen."""
     if cloud is None or not _lives_in_clouds(provider):
         offered = [*of_provider(provider).scopes, *_named(provider, own)]
@@ -116,7 +121,7 @@ def _lives_in_clouds(provider: str) -> bool:
     return bool(found and found.uses_clouds)
 
 
-def _provider(name: str) -> providers.Provider | None:
+def _provider(name: str) -> Provider | None:
     try:
         return providers.provider(name) if name else None
     except NotAuthorized:

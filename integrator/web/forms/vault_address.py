@@ -15,10 +15,17 @@ from urllib.parse import urlsplit
 from iclients.clouds import BUILT_IN, CloudProfile
 
 SETTING: Final = "vault_url"
-_TITLES: Final = {"public": "the public Azure cloud", "usgov": "Azure Government", "china": "Azure operated by 21Vianet"}
+_TITLES: Final = {
+    "public": "the public Azure cloud",
+    "usgov": "Azure Government",
+    "china": "Azure operated by 21Vianet",
+}
 _NAME: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 _LOOKS_LIKE: Final = (
-    (".privatelink.vaultcore.", "This is the name of a private link: use the vault's public name, which leads there, too."),
+    (
+        ".privatelink.vaultcore.",
+        "This is the name of a private link: use the vault's public name, which leads there, too.",
+    ),
     (".managedhsm.", "This is a managed HSM, which is no vault: it has no secrets."),
     ("portal.azure.", "This is the portal's address: open the vault there, and copy its Vault URI from the overview."),
     ("management.", "This is the address of Azure Resource Manager: it belongs to the control plane."),
@@ -41,7 +48,9 @@ def recognized(url: str, clouds: Sequence[CloudProfile]) -> Told:
     if not url:
         return Told()
     if _NAME.fullmatch(url):
-        return Told("bad", f"This is a name only: write the whole address, such as https://{url.lower()}.vault.azure.net.")
+        return Told(
+            "bad", f"This is a name only: write the whole address, such as https://{url.lower()}.vault.azure.net."
+        )
     host = _host(url)
     found = next((cloud for cloud in clouds if cloud.allows_vault(url)), None)
     if found is None:

@@ -30,7 +30,7 @@ def _schema(path: Path) -> dict[str, list[tuple[object, ...]]]:
     for name in names:
         if name.startswith(("sqlite_", "alembic_")):
             continue
-        indexes = sorted(connection.execute(f"pragma index_list({name})"), key=str)
+        indexes = sorted(connection.execute(f"pragma index_list({name})"), key=lambda row: row[1])
         found[name] = [
             *connection.execute(f"pragma table_xinfo({name})"),
             *connection.execute(f"pragma foreign_key_list({name})"),
