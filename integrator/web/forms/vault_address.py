@@ -67,7 +67,7 @@ def title_of(cloud: CloudProfile) -> str:
 
 def _why_not(url: str, host: str, clouds: Sequence[CloudProfile]) -> str:
     if not url.lower().startswith("https://"):
-        instead = f"https://{re.sub('^[a-z]*:?/*', '', url, flags=re.IGNORECASE)}" if "." in url else "https://…"
+        instead = f"https://{re.sub('^(?:[a-z]+:)?/+', '', url, flags=re.IGNORECASE)}" if "." in url else "https://…"
         return f"A vault's address begins with https://, such as {instead}."
     for part, sentence in _LOOKS_LIKE:
         if part in f".{host}" or host.startswith(part):
