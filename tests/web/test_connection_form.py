@@ -62,7 +62,13 @@ def stored(web: WebHouse, name: str = "mine") -> Connection | None:
 
 def test_from_the_first_iclient_to_online(web: WebHouse, sandbox: Sandbox) -> None:
     browser = web.signed_in()
-    iclient = {"provider": "entra", "name": "my-app", "cloud": "lab", "tenant": sandbox.tenant, "client_id": sandbox.client_id}
+    iclient = {
+        "provider": "entra",
+        "name": "my-app",
+        "cloud": "lab",
+        "tenant": sandbox.tenant,
+        "client_id": sandbox.client_id,
+    }
     secret = {"credential.kind": "client_secret", "credential.secret": sandbox.client_secret}
     assert web.post(browser, "/new/iclient", **iclient, **secret).headers["Location"] == "/iclients/my-app"
     left = press(web, browser, "authorize", **filled(web, iclient="my-app"))
@@ -76,7 +82,12 @@ def test_from_the_first_iclient_to_online(web: WebHouse, sandbox: Sandbox) -> No
 
 
 def test_save_and_close_keeps_what_was_typed_as_a_document_would(web: WebHouse) -> None:
-    advanced = {"limits.calls": "80", "limits.period_seconds": "10", "limits.concurrency": "4", "owner": "ada@contoso.test"}
+    advanced = {
+        "limits.calls": "80",
+        "limits.period_seconds": "10",
+        "limits.concurrency": "4",
+        "owner": "ada@contoso.test",
+    }
     answer = press(web, web.signed_in(), "close", **filled(web, **{"settings.api_version": "7.4"}, **advanced))
     assert answer.headers["Location"] == "/connections/mine"
     kept = stored(web)
@@ -100,7 +111,11 @@ def test_save_and_close_keeps_what_was_typed_as_a_document_would(web: WebHouse) 
         ("iclient", "", "OAuth 2.0 client is not chosen: choose one, or make one with +."),
         ("iclient", "nobody", "nobody"),
         ("settings.vault_url", "", "Vault URL is missing: fill it in."),
-        ("settings.vault_url", "contoso", "Vault URL cannot be this: write it such as https://contoso.vault.azure.net."),
+        (
+            "settings.vault_url",
+            "contoso",
+            "Vault URL cannot be this: write it such as https://contoso.vault.azure.net.",
+        ),
         ("settings.vault_url", "https://contoso.vault.azure.com", "contoso.vault.azure.com is no vault of a cloud"),
         ("settings.api_version", "latest", "API version cannot be this"),
         ("limits.calls", "many", "Calls is not a whole number."),
@@ -120,7 +135,7 @@ def test_what_is_wrong_is_told_beside_its_field_and_nothing_typed_is_lost(
     assert sentence in told(page).get(name, ""), told(page)
     assert page.text.count(f'id="field-{name}-error"') == 1
     assert 'value="somebody-typed-this"' in page.text
-    if field not in ("name",):
+    if field != "name":
         assert 'name="name" value="mine"' in page.text
     assert stored(web) is None
 
@@ -131,7 +146,9 @@ def test_several_mistakes_are_told_at_once(web: WebHouse) -> None:
 
 
 def test_a_vault_of_another_cloud_than_the_iclients_is_told_before_anything_is_saved(web: WebHouse) -> None:
-    page = press(web, web.signed_in(), "close", **filled(web, **{"settings.vault_url": "https://contoso.vault.azure.net"}))
+    page = press(
+        web, web.signed_in(), "close", **filled(web, **{"settings.vault_url": "https://contoso.vault.azure.net"})
+    )
     assert told(page) == {
         "iclient": "This vault is in cloud public, and the iClient is registered in lab: choose one of the vault's cloud."
     }
@@ -183,7 +200,14 @@ def test_the_panel_gets_a_part_of_the_page_and_chooses_what_was_made(web: WebHou
     assert "<html" not in browser.get("/new/iclient", headers=inside).text
     left = press(web, browser, "iclient-new", **filled(web))
     draft = left.headers["Location"].partition("draft=")[2]
-    typed = {"form": web.proof(browser), "provider": "entra", "name": "p", "cloud": "lab", "draft": draft, "client_id": "c"}
+    typed = {
+        "form": web.proof(browser),
+        "provider": "entra",
+        "name": "p",
+        "cloud": "lab",
+        "draft": draft,
+        "client_id": "c",
+    }
     wrong = browser.post("/new/iclient", data=typed, headers=inside)
     assert (wrong.status_code, "Tenant ID is missing" in wrong.text) == (200, True)
     made = browser.post("/new/iclient", data=typed | {"tenant": sandbox.tenant}, headers=inside)
@@ -286,7 +310,11 @@ def test_scopes_of_ones_own_are_taken(web: WebHouse) -> None:
 def test_the_http_view_shows_what_is_sent_where(web: WebHouse, sandbox: Sandbox) -> None:
     page = press(web, web.signed_in(), "http", **filled(web))
     assert page.status_code == 200
-    for text in ("What is sent where", "https://vault.azure.net", f"{sandbox.authority}/{sandbox.tenant}/oauth2/v2.0/token"):
+    for text in (
+        "What is sent where",
+        "https://vault.azure.net",
+        f"{sandbox.authority}/{sandbox.tenant}/oauth2/v2.0/token",
+    ):
         assert text in page.text
     assert f"GET {web.sandbox.vault_url('contoso')}/secrets?maxresults=1" in page.text
     assert '<details class="advanced" open>' in page.text
@@ -328,7 +356,12 @@ def test_the_address_is_recognized_while_it_is_typed(web: WebHouse) -> None:
 
 def test_names_that_are_markup_stay_words(web: WebHouse) -> None:
     browser = web.signed_in()
-    page = press(web, browser, "close", **filled(web, name=POLYGLOT, owner=POLYGLOT, scopes=POLYGLOT, **{"limits.calls": POLYGLOT}))
+    page = press(
+        web,
+        browser,
+        "close",
+        **filled(web, name=POLYGLOT, owner=POLYGLOT, scopes=POLYGLOT, **{"limits.calls": POLYGLOT}),
+    )
     assert page.status_code == 422
     assert "<img src=x" not in page.text and "onerror=alert(1)&gt;" in page.text
     for path in (f"{NEW}?q={POLYGLOT}", f"/new/iclient?q={POLYGLOT}", f"{FORM}&draft={POLYGLOT}"):
@@ -386,9 +419,23 @@ def test_a_connector_that_nobody_has_seen_gets_a_whole_form(web: WebHouse) -> No
     browser = web.signed_in()
     assert "Strange system" in browser.get(NEW).text
     page = browser.get(f"{NEW}?connector=strange")
-    for words in ("Base URL", "Rows a page", "Quiet", "Place", "How many at once.", "https://strange.test", "Save &amp; test"):
+    for words in (
+        "Base URL",
+        "Rows a page",
+        "Quiet",
+        "Place",
+        "How many at once.",
+        "https://strange.test",
+        "Save &amp; test",
+    ):
         assert words in page.text, words
-    typed = {"connector": "strange", "name": "odd", "iclient": "sandbox-app", "auth": "client_credentials", "scopes": APP_SCOPE}
+    typed = {
+        "connector": "strange",
+        "name": "odd",
+        "iclient": "sandbox-app",
+        "auth": "client_credentials",
+        "scopes": APP_SCOPE,
+    }
     wrong = press(web, browser, "close", **typed, **{"settings.page_rows": "many", "settings.place": "here"})
     assert told(wrong) == {
         "settings.base_url": "Base URL is missing: fill it in.",
@@ -396,7 +443,10 @@ def test_a_connector_that_nobody_has_seen_gets_a_whole_form(web: WebHouse) -> No
         "settings.place": "Place is not a whole path: begin it with /.",
     }
     right = {"settings.base_url": "https://strange.test", "settings.page_rows": "5", "settings.is_quiet": "yes"}
-    answer = press(web, browser, "close", **typed, **right)
+    asked = press(web, browser, "close", **typed, **right)
+    assert "type its client secret again to allow that" in told(asked)["credential_again"]
+    assert stored(web, "odd") is None
+    answer = press(web, browser, "close", **typed, **right, credential_again=web.sandbox.client_secret)
     assert answer.status_code == 303, told(answer)
     kept = stored(web, "odd")
     assert kept is not None

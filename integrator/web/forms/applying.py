@@ -26,6 +26,13 @@ _PHRASES: Final = {
     "Field may not be null.": "is missing",
     "Missing data for required field.": "is missing",
 }
+ELSEWHERE: Final = "would send the stored credential"
+AGAIN: Final = "credential_again"
+"""The field in which a client secret is typed again, because tokens that it gets would go to a new place."""
+
+_AGAIN: Final = (
+    "Tokens of this OAuth 2.0 client have never gone to this address: type its client secret again to allow that."
+)
 WHOLE: Final = ""
 """The name under which an error of the form as a whole is told."""
 
@@ -40,20 +47,28 @@ def judged(noun: str, thing: Mapping[str, Any], labels: Mapping[str, str]) -> di
 
 
 def applied(
-    here: Installation, noun: str, thing: Mapping[str, Any], labels: Mapping[str, str], *, is_new: bool
+    here: Installation,
+    noun: str,
+    thing: Mapping[str, Any],
+    labels: Mapping[str, str],
+    *,
+    is_new: bool,
+    beside: Mapping[str, list[Mapping[str, Any]]] | None = None,
 ) -> dict[str, str]:
     """Keep the one thing, all of it or nothing; gives what is wrong by field, nothing where it is kept.
 
-    A new one never replaces another of its name. Raises StoreError, SealError.
+    A new one never replaces another of its name; what is `beside` it is kept with it. Raises StoreError, SealError.
     """
     try:
-        nouns = schemas.load({"version": 1, noun: [dict(thing)]})
+        nouns = schemas.load({"version": 1, **(beside or {}), noun: [dict(thing)]})
         references.check_names(nouns)
         with here.store.writing() as transaction:
             if is_new and thing["name"] in getattr(transaction, noun).names():
                 return {"name": f"There is already {_WORDS[noun]} {thing['name']}: choose another name."}
             documents._save(transaction, nouns)
     except Wrong as wrong:
+        if noun == "connections" and ELSEWHERE in str(wrong):
+            return {AGAIN: _AGAIN}
         return {_nearest(".".join(map(str, wrong.path[2:])), labels): _plain(noun, wrong, labels)}
     return {}
 
@@ -86,7 +101,7 @@ def _plain(noun: str, wrong: Wrong, labels: Mapping[str, str]) -> str:
     """The sentence without the path that leads to it in a document."""
     name = _nearest(".".join(map(str, wrong.path[2:])), labels)
     text = str(wrong).removesuffix(" in this document.").partition(" cannot work: ")[2] or str(wrong)
-    if "would send the stored credential" in text:
+    if ELSEWHERE in text:
         return "This would send the stored credential to another place: give the credential again, too."
     text = re.sub(rf"^{noun}\[0\][A-Za-z0-9_.\[\]]*", labels.get(name) or "This", text)
     return text if text.endswith((".", "?")) else f"{text}."

@@ -7,7 +7,7 @@ form does not show.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.descriptor import Descriptor, Setting
@@ -35,7 +35,7 @@ def typed_of(descriptor: Descriptor, document: Mapping[str, Any]) -> Sent:
     for name in LIMITS:
         if (value := document.get("limits", {}).get(name.partition(".")[2])) is not None:
             typed[name] = str(int(value) if float(value).is_integer() else value)
-    typed.setlist("scopes", list(document.get("scopes", ())))
+    choose(typed, document.get("scopes", ()))
     return typed
 
 
@@ -56,6 +56,14 @@ def scopes_of(typed: Sent) -> list[str]:
     return list(dict.fromkeys([*typed.getlist("scopes"), *re.split(r"[\s,]+", typed.get(OTHER_SCOPES, "").strip())]))[
         :200
     ]
+
+
+def choose(typed: Sent, scopes: Iterable[str]) -> None:
+    """Let these scopes be the chosen ones."""
+    typed.poplist(OTHER_SCOPES)
+    typed.poplist("scopes")
+    if chosen := [*scopes]:
+        typed.setlist("scopes", chosen)  # a key with an empty list breaks `items`
 
 
 def document_of(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.errors import RemoteError
 from iclients.model import IClient
+from integrator.admission import CONSENTED
 from integrator.bootstrap import Installation
 from integrator.web.drafts import Sent
-from integrator.web.fields import Choice, Field, with_errors
+from integrator.web.fields import SECRET, Choice, Field, with_errors
 from integrator.web.forms import connection as form
+from integrator.web.forms.applying import AGAIN
 from integrator.web.forms.known_scopes import Offer, of_connection
+from integrator.web.forms.provider_cards import title_of
 from integrator.web.forms.vault_address import SETTING as VAULT_URL
 from integrator.web.forms.vault_address import Told, recognized
 
@@ -89,6 +92,13 @@ class ConnectionPage:
         """Who is told."""
         return self._told(form.owner_field(self.typed))
 
+    def again(self) -> Field | None:
+        """The client secret once more, where tokens would go to a new place."""
+        error = self.errors.get(AGAIN, "")
+        if not error or self.chosen.iclient is None:
+            return None
+        return Field(AGAIN, f"Client secret of {self.chosen.iclient.name}", SECRET, error=error, required=True)
+
     def offer(self) -> Offer:
         """The scopes that can be chosen; the usual ones are chosen where nobody has chosen yet."""
         return offer_of(self.typed, self.chosen)
@@ -148,7 +158,7 @@ def chosen_by(here: Installation, typed: Sent) -> Chosen:
     by_name = {one.name: one for one in iclients}
     everywhere = [one for one in iclients if one.is_global]
     meant = by_name.get(typed.get("iclient", "")) or (everywhere[0] if len(everywhere) == 1 else None)
-    named = {one.name: one.provider for one in iclients}
+    named = {one.name: title_of(one.provider) for one in iclients}
     choices = form.iclient_choices(named, has_global=bool(everywhere))
     cloud = clouds.get(meant.cloud) if meant else None
     return Chosen(meant, cloud, choices, [*own, *BUILT_IN.values()], bool(everywhere))
@@ -211,6 +221,21 @@ def _wrong_scopes(typed: Sent, chosen: Chosen) -> dict[str, str]:
         return {"scopes": f"{one.name} does not fit: {one.why_not}."}
     if not offer.chosen and offer.usual:
         return {"scopes": "No scope is chosen: choose at least one."}
+    return _refused_scopes(typed, chosen, [scope.name for scope in offer.chosen])
+
+
+def _refused_scopes(typed: Sent, chosen: Chosen, scopes: Sequence[str]) -> dict[str, str]:
+    """What the provider says of them together: one token serves one audience, for one."""
+    if chosen.iclient is None or not scopes:
+        return {}
+    provider = providers.provider(chosen.iclient.provider)
+    try:
+        if typed.get("auth") in CONSENTED:
+            provider.check_consent_scopes(chosen.iclient, scopes)
+        elif typed.get("auth") == "client_credentials":
+            provider.check_app_scopes(chosen.iclient, scopes)
+    except RemoteError as error:
+        return {"scopes": str(error)}
     return {}
 
 

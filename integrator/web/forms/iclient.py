@@ -14,7 +14,7 @@ from iclients.provider import Provider
 from iclients.traits import ASSERTION_AUDIENCES, CLIENT_AUTHENTICATIONS, PKCE_METHODS
 from integrator.web.drafts import Sent
 from integrator.web.fields import CHECKBOX, SELECT, TEXTAREA, Choice, Field
-from integrator.web.forms.connection import scopes_of
+from integrator.web.forms.connection import choose, scopes_of
 from integrator.web.forms.provider_cards import GENERIC
 from integrator.web.forms.words import CLIENT, TENANT, spelled
 
@@ -55,7 +55,7 @@ def typed_of(document: Mapping[str, Any]) -> Sent:
     for name, value in document.get("settings", {}).items():
         lines = [f"{key}={text}" for key, text in value.items()] if isinstance(value, Mapping) else [str(value)]
         typed[SETTING + name] = "\n".join(lines)
-    typed.setlist("scopes", list(document.get("scopes", ())))
+    choose(typed, document.get("scopes", ()))
     return typed
 
 

@@ -54,6 +54,11 @@ def card(name: str) -> ProviderCard:
     return ProviderCard(name, preset.title, preset.note, preset.documentation, grants)
 
 
+def title_of(name: str) -> str:
+    """What this provider is called; its name where it is not installed any more."""
+    return card(name).title if name in providers.names() else name
+
+
 def cards(search: str = "") -> list[ProviderCard]:
     """Those that this search finds: Entra first, the generic one last, all others by title."""
     found = [card(name) for name in providers.names() if search.lower() in card(name).words]

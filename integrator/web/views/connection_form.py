@@ -35,7 +35,7 @@ NOUN: Final = "connections"
 GO: Final = "go"
 CONNECTOR: Final = "connector"
 FITTING: Final = "fit"
-_LEFT_OUT: Final = (FORM_FIELD, GO)
+_LEFT_OUT: Final = (FORM_FIELD, GO, applying.AGAIN)
 
 
 @views.get("/new/connection")
@@ -111,16 +111,14 @@ def fitting(typed: Sent) -> Sent:
     """What was typed, with the usual scopes of what is chosen now instead of those that do not fit."""
     offer = connection_page.offer_of(typed, connection_page.chosen_by(installation(), typed))
     kept = [scope.name for scope in offer.chosen if not scope.why_not]
-    typed.setlist("scopes", kept or list(offer.usual))
-    typed.pop(form.OTHER_SCOPES, None)
+    form.choose(typed, kept or offer.usual)
     return typed
 
 
 def settle(typed: Sent) -> None:
     """Where nobody could choose scopes yet, the usual ones are chosen."""
     offer = connection_page.offer_of(typed, connection_page.chosen_by(installation(), typed))
-    typed.setlist("scopes", [scope.name for scope in offer.chosen])
-    typed.pop(form.OTHER_SCOPES, None)
+    form.choose(typed, [scope.name for scope in offer.chosen])
 
 
 def _viewed(descriptor: Descriptor, typed: Sent, stored: str, view: str) -> Response:
@@ -132,7 +130,8 @@ def _saved(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None
     here, document = installation(), form.document_of(descriptor, typed, before)
     errors = _errors(descriptor, typed, document)
     if not errors:
-        errors = applying.applied(here, NOUN, document, form.labels(descriptor), is_new=before is None)
+        told, beside = form.labels(descriptor), _renewed(typed)
+        errors = applying.applied(here, NOUN, document, told, is_new=before is None, beside=beside)
     if errors:
         return _shown(descriptor, typed, errors=errors, stored=str(before["name"]) if before else "")
     name = document["name"]
@@ -143,6 +142,18 @@ def _saved(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None
     if document.get("auth") in CONSENTED:
         return connections.authorized(name)
     return connections.tested_now(name)
+
+
+def _renewed(typed: Sent) -> dict[str, list[Mapping[str, Any]]]:
+    """The iClient with its client secret, where that was typed again to allow a new place."""
+    again, chosen = typed.get(applying.AGAIN, "").strip(), connection_page.chosen_by(installation(), typed).iclient
+    if not again or chosen is None:
+        return {}
+    with installation().store.reading() as stored:
+        document = stored.iclients.document(chosen)
+        ends = stored.iclients.slots(chosen.name)["credential"]["expires"]
+    secret = {"client_secret": again, **({"expires": ends} if ends else {})}
+    return {"iclients": [{**document, "credential": secret}]}
 
 
 def _tested(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None) -> Response:
