@@ -150,6 +150,9 @@ runs = Table(
     Column("started_by", String(200), nullable=False, server_default=""),
     Column("not_before", Float),
     Column("retries", Integer, nullable=False, server_default="0"),
+    Column("rescues", Integer, nullable=False, server_default="0"),
+    Column("retry_of", Integer),
+    Column("retry_only", Text, nullable=False, server_default=""),
     UniqueConstraint("flow_id", "due"),
     Index(
         "ix_runs_running_flow",
@@ -158,6 +161,27 @@ runs = Table(
         sqlite_where=text("status = 'running'"),  # on PostgreSQL the migration says so: naming it here costs 20 ms
     ),
     sqlite_autoincrement=True,
+)
+
+run_events = Table(
+    "run_events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("event", String(40), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+
+moved_by_hour = Table(
+    "moved_by_hour",
+    metadata,
+    Column("hour", Integer, primary_key=True),
+    Column("runs", Integer, nullable=False, server_default="0"),
+    Column("moved", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
 )
 
 outcomes = Table(
