@@ -33,6 +33,7 @@ from integrator.web.views import (
     home,
     iclient_form,
     iclients,
+    inviting,
     notices,
     picker,
     runs,
@@ -59,6 +60,7 @@ _VIEWS: Final = (
 )
 connections.views.register_blueprint(connection_form.views)
 connections.views.register_blueprint(picker.views)
+connections.views.register_blueprint(inviting.views)
 iclients.views.register_blueprint(iclient_form.views)
 flows.views.register_blueprint(flow_form.views)
 LONGEST_BODY_BYTES: Final = 64 * 1024

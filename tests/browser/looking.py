@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = Path(__file__).parents[2] / "docs" / "screenshots"
 IS_ASKED_FOR = os.environ.get("INTEGRATOR_SCREENSHOTS") == "1"
-COLORS, HIGHEST = 64, 1300
+COLORS, EXACT, HIGHEST = 64, 32, 1300
 GRAVE = ("serious", "critical")
 _RUN = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations.map(found => ({
     impact: found.impact,
@@ -49,7 +49,13 @@ def picture(page: Page, name: str) -> None:
     )  # hiding them would add a style that the policy refuses
     page.set_viewport_size(size)
     PICTURES.mkdir(parents=True, exist_ok=True)
-    image = Image.open(io.BytesIO(taken)).convert("RGB")
-    image.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        PICTURES / f"{name}.png", optimize=True
-    )
+    _with_few_colors(Image.open(io.BytesIO(taken)).convert("RGB")).save(PICTURES / f"{name}.png", optimize=True)
+
+
+def _with_few_colors(image: Image.Image) -> Image.Image:
+    """The picture with so many colours as a small file has: the frequent ones, which are areas, stay exactly as they are."""
+    frequent = sorted(image.getcolors(image.width * image.height), reverse=True)[:EXACT]
+    rest = image.quantize(COLORS - EXACT, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette()
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for _, color in frequent for part in color] + (rest or [])[: 3 * (COLORS - EXACT)])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)

@@ -153,6 +153,7 @@ PAGES = (
     Shown("connection-form-panel-iclient", "connections.form.new", KEY_VAULT, prepare=_iclient_beside),
     Shown("connection-form-wrong", "connections.form.new", KEY_VAULT, prepare=_press("Save & authorize"), status=422),
     Shown("connection-form-files", "connections.form.new", "/new/connection?connector=files"),
+    Shown("connection-consent-link", "connections.inviting.form", "/connections/waiting/link"),
     Shown("connection-edit", "connections.form.edited", "/connections/waiting/edit"),
     Shown("iclients", "iclients.listed", "/iclients"),
     Shown("iclients-empty", "iclients.listed", "/iclients", is_empty=True),

@@ -27,8 +27,6 @@ FLAGS = (
 TIMEOUT_MILLISECONDS = 20_000
 WIDE, MEDIUM, NARROW = 1440, 1024, 400
 HEIGHT = 900
-_UNSTYLED = "Loading the image 'data:image/svg+xml"
-"""Looking at a page while its styles still come shows Bootstrap's arrows, which ours replace, and the policy refuses them."""
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d)\b")
 
 
@@ -76,7 +74,7 @@ class Watch:
             return
         refused = _REFUSED.match(message.text)
         is_known = refused is not None and int(refused[1]) in self.refusals
-        if not is_known and not message.text.startswith(_UNSTYLED):
+        if not is_known:
             self.wrong.append(f"console {message.type}: {message.text} ({message.location.get('url')})")
 
     def _asked(self, request: Request) -> None:

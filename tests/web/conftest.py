@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from web_house import WebHouse
 
 from connectors.azure_key_vault.sandbox import Sandbox
+from integrator.web.server import Server
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +34,20 @@ def web(sandbox: Sandbox, tmp_path: Path) -> Iterator[WebHouse]:
     made = WebHouse(sandbox, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def served(sandbox: Sandbox, tmp_path: Path) -> Iterator[WebHouse]:
+    """An installation with its server at its public URL."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    house = WebHouse(sandbox, tmp_path, INTEGRATOR_PUBLIC_URL=f"http://127.0.0.1:{port}")
+    server = Server(house.app, "127.0.0.1", port)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    yield house
+    server.stop()
+    thread.join(30)
+    server.close()
+    house.close()

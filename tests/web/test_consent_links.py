@@ -5,9 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import socket
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -27,24 +24,7 @@ from integrator.errors import NotFoundHere
 from integrator.linking import revoke_links
 from integrator.preflight import refuse_hopeless
 from integrator.reaching import PATH as PROOF_PATH
-from integrator.web.server import THREADS, Server
-
-
-@pytest.fixture
-def served(sandbox: Sandbox, tmp_path: Path) -> Iterator[WebHouse]:
-    """An installation with its server at its public URL."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = int(found.getsockname()[1])
-    house = WebHouse(sandbox, tmp_path, INTEGRATOR_PUBLIC_URL=f"http://127.0.0.1:{port}")
-    server = Server(house.app, "127.0.0.1", port)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    yield house
-    server.stop()
-    thread.join(30)
-    server.close()
-    house.close()
+from integrator.web.server import THREADS
 
 
 def asked(

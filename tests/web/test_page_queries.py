@@ -38,6 +38,7 @@ PAGES = {
     "connections.shown": [f"/connections/{FIRST}", f"/connections/{SHARED}"],
     "connections.asked_to_delete": [f"/connections/{SHARED}/delete"],
     "connections.form.new": ["/new/connection", "/new/connection?connector=azure-key-vault"],
+    "connections.inviting.form": ["/connections/contoso/link"],
     "connections.form.edited": ["/connections/contoso/edit"],
     "connections.picker.vault_url": ["/new/connection/vault-url?vault_url=https://contoso.vault.azure.net"],
     "iclients.listed": ["/iclients", "/iclients?q=thing", "/iclients?sort=expires"],
