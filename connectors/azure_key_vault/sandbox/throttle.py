@@ -15,7 +15,7 @@ CREATE_COST = 40
 OTHER_COST = 3
 VAULT_BUDGET = 12_000
 SUBSCRIPTION_BUDGET = 5 * VAULT_BUDGET
-CREATING_KINDS = frozenset({"put", "restore"})
+CREATING_KINDS = frozenset({"put", "restore", "key_create", "key_import", "key_restore", "key_rotate"})
 
 
 class Window:

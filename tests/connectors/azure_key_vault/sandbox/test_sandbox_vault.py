@@ -114,7 +114,7 @@ def test_a_name_of_127_characters_is_taken(client):
     ("method", "path", "status"),
     [
         ("GET", "/", 404),
-        ("GET", "/keys", 404),
+        ("GET", "/storage", 404),
         ("GET", "/secrets/a/b/c", 404),
         ("POST", "/secrets", 405),
         ("PUT", "/secrets/a/versions", 405),
