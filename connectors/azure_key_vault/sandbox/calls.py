@@ -13,6 +13,7 @@ from connectors.azure_key_vault.sandbox.exchange import Base, Request, compact
 from connectors.azure_key_vault.sandbox.paging import PageRequest, page_request
 from connectors.azure_key_vault.sandbox.shelf import Deleted, Named, Shelf
 from connectors.azure_key_vault.sandbox.state import Vault
+from connectors.azure_key_vault.sandbox.throttle import OTHER_COST
 
 
 class Route(NamedTuple):
@@ -99,6 +100,10 @@ class Collection(Generic[Kept]):
             (deleted, 1): self._deleted_one,
             (deleted, 2): self._deleted_action,
         }
+
+    def cost(self, route: Route, request: Request) -> int:
+        """What a call takes off the vault's budget."""
+        return OTHER_COST
 
     def writer(self, call: Call) -> Writing[Kept]:
         """Writes for this call."""

@@ -10,10 +10,11 @@ from typing import Any, Final
 from connectors.azure_key_vault.sandbox import ciphers, key_bodies, rotation
 from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Route, Router
 from connectors.azure_key_vault.sandbox.errors import Refused
-from connectors.azure_key_vault.sandbox.exchange import compact, parse_object
+from connectors.azure_key_vault.sandbox.exchange import Request, compact, parse_object
 from connectors.azure_key_vault.sandbox.key_wire import KeyWriter
-from connectors.azure_key_vault.sandbox.keys import Key, KeyVersion
+from connectors.azure_key_vault.sandbox.keys import Key, KeyVersion, weight_of
 from connectors.azure_key_vault.sandbox.state import Vault
+from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, KEY_COST, KEY_CREATE_COST, OTHER_COST
 from connectors.azure_key_vault.sandbox.tokens import encode
 
 _OPERATIONS: Final[Mapping[str, str]] = {
@@ -62,6 +63,17 @@ class KeyCalls(Collection[Key]):
             ("rng", 0): lambda method, rest: self.route("rng") if method == "POST" else None,
         }
         return {**super().routers(), **own}
+
+    def cost(self, route: Route, request: Request) -> int:
+        kind = route.kind.removeprefix(self.prefix)
+        if kind in ("create", "rotate"):
+            key = self.shelf.kept.get(route.name.lower()) if kind == "rotate" else None
+            return KEY_CREATE_COST["-HSM" in key.latest.kty if key else b"-HSM" in request.body]
+        if kind in ("import", "restore"):
+            return CREATE_COST
+        key = self.shelf.kept.get(route.name.lower()) if route.name else None
+        version = (key.version(route.version.lower()) or key.latest) if key else None
+        return KEY_COST.get(weight_of(version), OTHER_COST) if version else OTHER_COST
 
     def writer(self, call: Call) -> KeyWriter:
         return KeyWriter(self.vault, call.base.id, call.generation)

@@ -55,3 +55,8 @@ class Key:
     def version(self, version_id: str) -> KeyVersion | None:
         """That version, or None."""
         return next((version for version in self.versions if version.id == version_id), None)
+
+
+def weight_of(version: KeyVersion) -> tuple[bool, int]:
+    """What the price of a call goes by: whether hardware keeps the key, and its size, 0 on a curve."""
+    return version.kty.endswith("-HSM"), version.private.key_size if isinstance(version.private, RSAPrivateKey) else 0

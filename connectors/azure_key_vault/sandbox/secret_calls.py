@@ -9,6 +9,7 @@ from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, 
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import compact, parse_object
 from connectors.azure_key_vault.sandbox.state import Secret, Vault
+from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, OTHER_COST
 from connectors.azure_key_vault.sandbox.wire import Writer
 
 
@@ -32,6 +33,9 @@ class SecretCalls(Collection[Secret]):
 
     def routers(self) -> dict[tuple[str, int], Router]:
         return {**super().routers(), (self.path, 1): _secret, (self.path, 2): _secret_version}
+
+    def cost(self, route: Route, request: Request) -> int:
+        return CREATE_COST if route.kind in ("put", "restore") else OTHER_COST
 
     def writer(self, call: Call) -> Writer:
         return Writer(self.vault, call.base.id, call.generation)

@@ -55,6 +55,7 @@ class VaultSite:
         self._throttle = throttle
         collections: tuple[Collection[Any], ...] = (SecretCalls(vault), KeyCalls(vault))
         self._operations = {kind: do for one in collections for kind, do in one.operations.items()}
+        self._costs = {kind: one.cost for one in collections for kind in one.operations}
         self._routers = {place: router for one in collections for place, router in one.routers().items()}
 
     def answer(self, request: Request) -> Answer:
@@ -95,7 +96,7 @@ class VaultSite:
             raise
         self.calls[route.kind] += 1
         if self._throttle.on:
-            self._pay(route.kind)
+            self._pay(route, request)
         parameters = request.parameters
         generation = generation_of(parameters)
         if route.name and not OBJECT_NAME.fullmatch(route.name):
@@ -105,8 +106,8 @@ class VaultSite:
             raise Refused(400, "BadParameter", f"Invalid version: {route.version}")
         return self._operations[route.kind](Call(route, request, parameters, base, generation))
 
-    def _pay(self, kind: str) -> None:
-        wait_seconds = self._throttle.admit(self.vault.label, kind)
+    def _pay(self, route: Route, request: Request) -> None:
+        wait_seconds = self._throttle.admit(self.vault.label, self._costs[route.kind](route, request))
         if wait_seconds:
             self.calls["throttled"] += 1
             raise Throttled(wait_seconds if self._throttle.retry_after else None)
