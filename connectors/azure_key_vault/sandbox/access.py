@@ -2,7 +2,8 @@
 
 Azure reference sheet, sections 3.3 and 6.2. Permissions are taken away by the words of access policies
 (`get`, `list`, `set`, `delete`, `recover`, `purge`, `backup`, `restore`) and `update`, which only RBAC
-tells from `set`; denying `set` denies both. Those of keys have `keys/` in front: `keys/get`, `keys/wrapKey`.
+tells from `set`; denying `set` denies both. Those of keys and certificates have it in
+front: `keys/get`, `keys/wrapKey`, `certificates/import`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,25 @@ def _key_operation(policy: str, action: str) -> Operation:
     return Operation(words, "keys", policy, f"Microsoft.KeyVault/vaults/{place}{action}")
 
 
+def _certificate_operation(policy: str, action: str) -> Operation:
+    words = frozenset({f"certificates/{policy}"})
+    place = "" if action.startswith("certificate") else "certificates/"
+    return Operation(words, "certificates", policy, f"Microsoft.KeyVault/vaults/{place}{action}")
+
+
+_CERTIFICATE_CALLS = {
+    **dict.fromkeys(("list", "versions", "deleted_list"), ("list", "read")),
+    **dict.fromkeys(("get", "deleted_get", "policy_get", "pending_get"), ("get", "read")),
+    **{word: (word, f"{word}/action") for word in ("create", "import", "recover", "purge", "backup", "restore")},
+    "merge": ("create", "create/action"),
+    **dict.fromkeys(("patch", "policy_patch", "pending_patch"), ("update", "update/action")),
+    **dict.fromkeys(("delete", "pending_delete"), ("delete", "delete")),
+    **{f"contacts_{verb}": ("managecontacts", "certificatecontacts/write") for verb in ("get", "put", "delete")},
+    "issuers_list": ("listissuers", "certificatecas/read"),
+    "issuer_get": ("getissuers", "certificatecas/read"),
+    **{f"issuer_{verb}": ("setissuers", "certificatecas/write") for verb in ("put", "patch")},
+    "issuer_delete": ("deleteissuers", "certificatecas/delete"),
+}
 _KEY_WORDS = (
     "create", "import", "recover", "purge", "backup", "restore", "encrypt", "decrypt", "sign", "verify", "rotate"
 )  # fmt: skip
@@ -63,6 +83,7 @@ OPERATIONS = {
     "key_rng": _key_operation("get", "read"),
     **{f"key_{word}": _key_operation(word, f"{word}/action") for word in _KEY_WORDS},
 }
+OPERATIONS |= {f"cert_{kind}": _certificate_operation(*told) for kind, told in _CERTIFICATE_CALLS.items()}
 PERMISSIONS = SECRET_PERMISSIONS | {word for operation in OPERATIONS.values() for word in operation.words}
 
 

@@ -34,6 +34,14 @@ class Call(NamedTuple):
     generation: int
 
 
+class Reply(NamedTuple):
+    """An answer that is not simply 200 or 204."""
+
+    status: int
+    body: bytes
+    headers: bytes = b""
+
+
 class _Version(Protocol):
     id: str
 
@@ -73,7 +81,7 @@ class Collection(Generic[Kept]):
     def __init__(self, vault: Vault, shelf: Shelf[Kept]) -> None:
         self.vault = vault
         self.shelf = shelf
-        self.operations: dict[str, Callable[[Call], bytes]] = {
+        self.operations: dict[str, Callable[[Call], bytes | Reply]] = {
             f"{self.prefix}{kind}": operation
             for kind, operation in {
                 "list": self._list,
@@ -87,7 +95,7 @@ class Collection(Generic[Kept]):
             }.items()
         }
 
-    def own(self) -> dict[str, Callable[[Call], bytes]]:
+    def own(self) -> Mapping[str, Callable[[Call], bytes | Reply]]:
         """The operations of this kind of object alone, by kind of call without prefix."""
         return {}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from connectors.azure_key_vault.sandbox import ciphers, key_bodies, rotation
-from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Route, Router
+from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Reply, Route, Router
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import Request, compact, parse_object
 from connectors.azure_key_vault.sandbox.key_wire import KeyWriter
@@ -38,7 +38,7 @@ class KeyCalls(Collection[Key]):
     def __init__(self, vault: Vault) -> None:
         super().__init__(vault, vault.key_shelf)
 
-    def own(self) -> dict[str, Callable[[Call], bytes]]:
+    def own(self) -> Mapping[str, Callable[[Call], bytes | Reply]]:
         used = dict.fromkeys(_OPERATIONS, self._use)
         return {
             **used,

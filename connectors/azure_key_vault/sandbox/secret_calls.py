@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from connectors.azure_key_vault.sandbox import bodies
-from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Route, Router
+from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Reply, Route, Router
 from connectors.azure_key_vault.sandbox.errors import Refused
-from connectors.azure_key_vault.sandbox.exchange import compact, parse_object
+from connectors.azure_key_vault.sandbox.exchange import Request, compact, parse_object
 from connectors.azure_key_vault.sandbox.state import Secret, Vault
 from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, OTHER_COST
 from connectors.azure_key_vault.sandbox.wire import Writer
@@ -21,7 +21,7 @@ class SecretCalls(Collection[Secret]):
     def __init__(self, vault: Vault) -> None:
         super().__init__(vault, vault.secret_shelf)
 
-    def own(self) -> dict[str, Callable[[Call], bytes]]:
+    def own(self) -> Mapping[str, Callable[[Call], bytes | Reply]]:
         return {
             "get": self._get,
             "put": self._put,

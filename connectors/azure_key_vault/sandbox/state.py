@@ -86,6 +86,7 @@ class Vault(Access):
         self.expired_readable = True
         self.secret_shelf: Shelf[Secret] = Shelf("Secret", self)
         self.key_shelf: Shelf[Key] = Shelf("Key", self)
+        self.issue_seconds = 0.0
 
     @property
     def secrets(self) -> dict[str, Secret]:

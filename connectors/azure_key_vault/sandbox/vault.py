@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from connectors.azure_key_vault.sandbox.calls import Call, Collection, Route
+from connectors.azure_key_vault.sandbox.authority_calls import AuthorityCalls
+from connectors.azure_key_vault.sandbox.calls import Call, Collection, Reply, Route
+from connectors.azure_key_vault.sandbox.certificate_calls import CertificateCalls
+from connectors.azure_key_vault.sandbox.certificates import Certificates
 from connectors.azure_key_vault.sandbox.challenge import Guard
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import (
@@ -25,7 +28,7 @@ from connectors.azure_key_vault.sandbox.exchange import (
 from connectors.azure_key_vault.sandbox.key_calls import KeyCalls
 from connectors.azure_key_vault.sandbox.secret_calls import SecretCalls
 from connectors.azure_key_vault.sandbox.state import Vault
-from connectors.azure_key_vault.sandbox.throttle import Throttle
+from connectors.azure_key_vault.sandbox.throttle import OTHER_COST, Throttle
 from connectors.azure_key_vault.sandbox.wire import API_VERSIONS, LATEST_API_VERSION
 
 OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
@@ -53,8 +56,14 @@ class VaultSite:
         self.calls = vault.calls
         self._guard = guard
         self._throttle = throttle
-        collections: tuple[Collection[Any], ...] = (SecretCalls(vault), KeyCalls(vault))
+        certificates = Certificates(vault)
+        collections: tuple[Collection[Any], ...] = (
+            SecretCalls(vault),
+            KeyCalls(vault),
+            CertificateCalls(vault, certificates),
+        )
         self._operations = {kind: do for one in collections for kind, do in one.operations.items()}
+        self._operations |= AuthorityCalls(vault, certificates).operations
         self._costs = {kind: one.cost for one in collections for kind in one.operations}
         self._routers = {place: router for one in collections for place, router in one.routers().items()}
 
@@ -71,6 +80,8 @@ class VaultSite:
                 body = self._carry_out(request, base, claims)
         except Refused as refused:
             return error_answer(refused, headers)
+        if isinstance(body, Reply):
+            return Answer(body.status, body.body, headers + body.headers)
         return Answer(200, body, headers) if body else Answer(204, b"", headers)
 
     def count(self, request: Request) -> None:
@@ -87,7 +98,7 @@ class VaultSite:
         refused = Refused(status, code, f"The sandbox was told to answer {status}. {_LIMIT_REACHED}")
         return error_answer(refused, HEADERS + headers)
 
-    def _carry_out(self, request: Request, base: Base, claims: dict[str, Any]) -> bytes:
+    def _carry_out(self, request: Request, base: Base, claims: dict[str, Any]) -> bytes | Reply:
         vault = self.vault
         try:
             route = self._route(request)
@@ -107,10 +118,14 @@ class VaultSite:
         return self._operations[route.kind](Call(route, request, parameters, base, generation))
 
     def _pay(self, route: Route, request: Request) -> None:
-        wait_seconds = self._throttle.admit(self.vault.label, self._costs[route.kind](route, request))
+        wait_seconds = self._throttle.admit(self.vault.label, self._cost(route, request))
         if wait_seconds:
             self.calls["throttled"] += 1
             raise Throttled(wait_seconds if self._throttle.retry_after else None)
+
+    def _cost(self, route: Route, request: Request) -> int:
+        cost = self._costs.get(route.kind)
+        return cost(route, request) if cost else OTHER_COST
 
     def _route(self, request: Request) -> Route:
         """The operation behind a method and a path; 404 or 405 when there is none."""
