@@ -8,6 +8,7 @@ front: `keys/get`, `keys/wrapKey`, `certificates/import`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from connectors.azure_key_vault.sandbox.errors import Refused
@@ -96,6 +97,7 @@ class Access:
         self.rbac = True
         self.firewall = False
         self.private = False
+        self.judge: Callable[[Operation, dict[str, Any], str], bool] | None = None
 
     def deny(self, *permissions: str) -> None:
         """Takes permissions away; ValueError for a word that is none."""
@@ -114,6 +116,8 @@ class Access:
             operation = OPERATIONS[kind]
             if operation.words & self.denied:
                 raise self._forbidden(operation, claims, name)
+        if self.judge is not None and not self.judge(OPERATIONS[kind], claims, name):
+            raise self._forbidden(OPERATIONS[kind], claims, name)
         if self.firewall:
             lines = ["Client address is not authorized and caller is not a trusted service."]
             lines += ["Client address: 127.0.0.1", f"Caller: {_caller(claims)}", f"Vault: {self._location}"]

@@ -22,7 +22,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from connectors.azure_key_vault.sandbox.applications import Application
-from connectors.azure_key_vault.sandbox.arm import ArmSite
+from connectors.azure_key_vault.sandbox.arm.site import ArmSite
+from connectors.azure_key_vault.sandbox.arm.subscription import Subscription
 from connectors.azure_key_vault.sandbox.authority import Authority
 from connectors.azure_key_vault.sandbox.challenge import Guard
 from connectors.azure_key_vault.sandbox.channel import Channel
@@ -217,20 +218,40 @@ class Sandbox:
         self.close()
 
     def _make_sites(self, entra: EntraSite) -> dict[str, Site]:
-        arm = ArmSite(self.entra.home, self.authority, self.demands)
-        sites: dict[str, Site] = {"entra": entra, "arm": arm}
+        home = self.entra.home
+        self.cloud = Subscription(self.subscription, self.tenant, self.clock, self._open_vault)
+        sites: dict[str, Site] = {"entra": entra}
+        sites["arm"] = ArmSite(self.cloud, home, self.authority, self.demands, self.throttle)
         for name, vault in self.vaults.items():
             sites[name] = VaultSite(vault, self._guard, self.throttle)
+            self.cloud.seed(name, vault, self.vault_url(name))
         return sites
 
+    def _open_vault(self, name: str) -> tuple[Vault, str]:
+        """A vault that is made while the sandbox runs, on a port of its own. To be called in the sandbox's thread."""
+        vault, bound = Vault(name, self.clock), _bound_sockets(0, 1)[0]
+        self.vaults[name] = vault
+        self.ports.append(bound.getsockname()[1])
+        self._sites[name] = site = VaultSite(vault, self._guard, self.throttle)
+        self._name(name, site)
+        opening = self._loop.create_task(self._listen(bound, self._context, Sites(site, self._by_name, None)))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        return vault, self.vault_url(name)
+
+    def _name(self, name: str, site: Site) -> None:
+        for suffix in HOST_NAMES:
+            self._by_name[f"{name}.{suffix}".lower().encode()] = site
+
     def _serve(self, context: ssl.SSLContext) -> None:
-        by_name: dict[bytes, Site] = {
+        self._context = context
+        self._opening: set[asyncio.Task[None]] = set()
+        by_name = self._by_name = {
             b"login.microsoftonline.com": self._sites["entra"],
             b"management.azure.com": self._sites["arm"],
         }
         for name in self.vaults:
-            for suffix in HOST_NAMES:
-                by_name[f"{name}.{suffix}".lower().encode()] = self._sites[name]
+            self._name(name, self._sites[name])
         control = ControlSite(self)
         for bound, (label, site) in zip(self._sockets, self._sites.items(), strict=True):
             sites = Sites(site, by_name, control if label == "entra" else None)

@@ -87,6 +87,7 @@ class Vault(Access):
         self.secret_shelf: Shelf[Secret] = Shelf("Secret", self)
         self.key_shelf: Shelf[Key] = Shelf("Key", self)
         self.issue_seconds = 0.0
+        self.gone = False
 
     @property
     def secrets(self) -> dict[str, Secret]:

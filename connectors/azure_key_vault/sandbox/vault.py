@@ -76,6 +76,8 @@ class VaultSite:
             if isinstance(claims, Answer):
                 self.calls["challenge"] += 1
                 return Answer(401, claims.body, HEADERS + claims.headers)
+            if self.vault.gone:
+                raise Refused(404, "VaultNotFound", f"The vault {self.label} is deleted.")
             with self.vault.lock:
                 body = self._carry_out(request, base, claims)
         except Refused as refused:
