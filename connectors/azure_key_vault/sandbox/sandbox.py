@@ -33,10 +33,10 @@ from connectors.azure_key_vault.sandbox.control import ControlSite
 from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.document import document
 from connectors.azure_key_vault.sandbox.entra import EntraSite
-from connectors.azure_key_vault.sandbox.errors import PortTaken
 from connectors.azure_key_vault.sandbox.exchange import Site
 from connectors.azure_key_vault.sandbox.faults import Faults
 from connectors.azure_key_vault.sandbox.managed_identity import APP_SERVICE_PATH, ManagedIdentitySite
+from connectors.azure_key_vault.sandbox.ports import ADDRESS, BACKLOG, bound_sockets
 from connectors.azure_key_vault.sandbox.rendering import Renderer
 from connectors.azure_key_vault.sandbox.seed import make_secrets
 from connectors.azure_key_vault.sandbox.server import Connection, Settings, Sites
@@ -46,8 +46,6 @@ from connectors.azure_key_vault.sandbox.tls import make_certificates, server_con
 from connectors.azure_key_vault.sandbox.vault import VaultSite
 from connectors.azure_key_vault.sandbox.visitor import consent
 
-ADDRESS = "127.0.0.1"
-BACKLOG = 1024
 CLOSING_SECONDS = 10
 HOST_NAMES = ("vault.azure.net", "vault.localhost", "vault.lab.test")
 APPLICATION = "sandbox-app"
@@ -70,8 +68,8 @@ class Sandbox:
         certificates = make_certificates()
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        self._sockets = _bound_sockets(port, 2 + len(self.vaults))
-        self._identity_socket = _bound_sockets(0, 1)[0]
+        self._sockets = bound_sockets(port, 2 + len(self.vaults))
+        self._identity_socket = bound_sockets(0, 1)[0]
         self.ports: list[int] = [bound.getsockname()[1] for bound in self._sockets]
         self._identity_port: int = self._identity_socket.getsockname()[1]
         self.authority = f"https://{ADDRESS}:{self.ports[0]}"
@@ -229,7 +227,7 @@ class Sandbox:
 
     def _open_vault(self, name: str) -> tuple[Vault, str]:
         """A vault that is made while the sandbox runs, on a port of its own. To be called in the sandbox's thread."""
-        vault, bound = Vault(name, self.clock), _bound_sockets(0, 1)[0]
+        vault, bound = Vault(name, self.clock), bound_sockets(0, 1)[0]
         self.vaults[name] = vault
         self.ports.append(bound.getsockname()[1])
         self._sites[name] = site = VaultSite(vault, self._guard, self.throttle)
@@ -288,29 +286,3 @@ def _vault(name: str, count: int, seed: int, clock: Clock) -> Vault:
     vault = Vault(name, clock)
     vault.fill(make_secrets(count, f"{seed}/{name}"))
     return vault
-
-
-def _bound_sockets(port: int, count: int) -> list[socket.socket]:
-    """Sockets on consecutive ports, or on any for port 0; PortTaken when one cannot be had."""
-    sockets: list[socket.socket] = []
-    try:
-        for offset in range(count):
-            wanted = port + offset if port else 0
-            bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            sockets.append(bound)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _bind(bound, wanted)
-    except PortTaken:
-        for bound in sockets:
-            bound.close()
-        raise
-    return sockets
-
-
-def _bind(bound: socket.socket, port: int) -> None:
-    try:
-        bound.bind((ADDRESS, port))
-        bound.listen(BACKLOG)
-    except (OSError, OverflowError) as problem:
-        cause = problem if isinstance(problem, OSError) else OSError(0, str(problem))
-        raise PortTaken(port, cause) from problem

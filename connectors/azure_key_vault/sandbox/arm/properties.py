@@ -166,7 +166,12 @@ def _anything(name: str, value: Any, before: Mapping[str, Any]) -> None:
     """Judged elsewhere."""
 
 
-_OPEN: Final = {"bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
+_OPEN: Final[dict[str, Any]] = {
+    "bypass": "AzureServices",
+    "defaultAction": "Allow",
+    "ipRules": [],
+    "virtualNetworkRules": [],
+}
 _JUDGES: Final = {
     "tenantId": _tenant,
     "sku": _sku,
