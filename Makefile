@@ -1,11 +1,12 @@
 # make demo   the whole story on this machine        make test   everything that must hold
 # make bench  our figures beside what else you could use          make clean  away with .venv and caches
+# make screenshots  every page of ours as a picture, into docs/screenshots
 # make vendor what others made and our pages serve, anew: versions and hashes stand in integrator/web/vendor.toml
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test quick lint bench nightly vendor clean
+.PHONY: demo test quick lint bench nightly vendor screenshots clean
 
 demo: .venv/installed
 	$(BIN)/integrator demo
@@ -16,10 +17,12 @@ test: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	tests/install_node_packages
+	tests/install_browser
 	$(BIN)/pytest -n 2 --dist loadfile
 
 quick: .venv/installed-test
 	tests/install_node_packages
+	tests/install_browser
 	$(BIN)/pytest -n 2 --dist loadfile -m "not kill and not acceptance"
 
 lint: .venv/installed-test
@@ -30,10 +33,17 @@ lint: .venv/installed-test
 
 nightly: .venv/installed-test
 	tests/install_node_packages
+	tests/install_browser
 	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile
 
 vendor: .venv/installed
 	$(BIN)/python tests/vendor_assets.py
+
+screenshots: .venv/installed-test
+	tests/install_node_packages
+	tests/install_browser
+	INTEGRATOR_SCREENSHOTS=1 $(BIN)/pytest tests/browser/test_pages_in_a_browser.py
+	INTEGRATOR_SCREENSHOTS=1 $(BIN)/pytest tests/browser/test_first_day.py tests/browser/test_consent_in_a_browser.py
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from benchmarks.lab import Lab, lab
 from benchmarks.measure import Figures, median
+from benchmarks.pages import section as pages_section
+from benchmarks.schedule import measured, section
+from benchmarks.seed import Sizes
 
 REPORT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 LATENCY = "--latency=20"
@@ -33,6 +36,8 @@ def main() -> None:
             _speed(Path(folder), sizes, rounds),
             _throttled(Path(folder), *((400, 60) if options.quick else (12_000, 1_000))),
             _memory(Path(folder), *((100, 500) if options.quick else (2_000, 50_000))),
+            pages_section(Sizes(20, 10, 20, 200, 2_000, 100, 20) if options.quick else Sizes()),
+            section(measured(*((50, 5) if options.quick else (1_000, 60)))),
         ]
     text = "\n".join([_head(rounds), *sections])
     if options.quick:

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from typing import Any, Final
 
@@ -36,14 +37,45 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDescriptor:
-    """One resource: its fields, which of them are secret, and what can be done with it."""
+    """One resource: its fields, which of them are secret, and what can be done with it.
+
+    `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
+    others besides. `plaintext`: what is written can be read by whoever reads the place, so an import has to allow that.
+    `note` tells in a sentence what is peculiar about writing.
+    """
 
     name: str
     title: str
     verbs: tuple[str, ...]
     fields: tuple[str, ...] = ()
     secret_fields: tuple[str, ...] = ()
+    writable_fields: tuple[str, ...] = ()
+    required_fields: tuple[str, ...] = ()
+    open_fields: bool = False
+    needs_mapping: bool = False
+    plaintext: bool = False
+    note: str = ""
     api_type: str | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the name stands for many, such as `*.csv`: which one is typed."""
+        return "*" in self.name
+
+    def is_called(self, resource: str) -> bool:
+        """Whether this resource is meant by the name."""
+        return fnmatchcase(resource.lower(), self.name) if self.is_pattern else resource == self.name
+
+    @property
+    def is_read(self) -> bool:
+        """Whether an export can begin here."""
+        return bool({"read", "list", "get"} & set(self.verbs))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The fields that an import may name, the required ones first."""
+        may = self.writable_fields or self.fields
+        return (*self.required_fields, *(name for name in may if name not in self.required_fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +178,19 @@ class _ResourceSchema(Schema):
     verbs = fields.List(fields.String(), required=True)
     fields_ = fields.List(fields.String(), data_key="fields")
     secret_fields = fields.List(fields.String())
+    writable_fields = fields.List(fields.String())
+    required_fields = fields.List(fields.String())
+    open_fields = fields.Boolean()
+    needs_mapping = fields.Boolean()
+    plaintext = fields.Boolean()
+    note = fields.String()
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> ResourceDescriptor:
-        return ResourceDescriptor(
-            name=data["name"],
-            title=data["title"],
-            verbs=tuple(data["verbs"]),
-            fields=tuple(data.get("fields_", ())),
-            secret_fields=tuple(data.get("secret_fields", ())),
-            api_type=data.get("api_type"),
-        )
+        made: dict[str, Any] = {
+            key.rstrip("_"): tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        return ResourceDescriptor(**made)
 
 
 class _DescriptorSchema(Schema):

@@ -1,9 +1,12 @@
-"""Connectors by name, found through the entry point group `integrator.connectors`; built-ins use the same way in."""
+"""Connectors by name, found through the entry point group `integrator.connectors`; built-ins use the same way in.
+
+What is installed is looked up once a process: asking for it reads every installed package.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from connectors.connector import Connector
@@ -14,13 +17,19 @@ GROUP: Final = "integrator.connectors"
 
 def names() -> list[str]:
     """The names of all connectors that are installed."""
-    return sorted({entry.name for entry in entry_points(group=GROUP)})
+    return sorted(_installed())
 
 
 @cache
 def connector(name: str) -> type[Connector]:
     """The connector of this name. Raises SettingsError, naming those that there are, when it is not installed."""
-    for entry in entry_points(group=GROUP, name=name):
-        kind: type[Connector] = entry.load()
-        return kind
-    raise SettingsError(f"There is no connector {name}; installed are: {', '.join(names())}.")
+    entry = _installed().get(name)
+    if entry is None:
+        raise SettingsError(f"There is no connector {name}; installed are: {', '.join(names())}.")
+    kind: type[Connector] = entry.load()
+    return kind
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in reversed([*entry_points(group=GROUP)])}  # the first of a name wins

@@ -22,6 +22,7 @@ from connectors.model import Effect, Known, Page
 from flows.journal import WHOLE, Journal, Settled
 from flows.model import Cursor, Flow, Outcome, Progress, RunStatus
 from flows.mover import Mover
+from flows.retried import Retried
 from flows.under_way import Item, PageUnderWay
 from flows.workers import Lister, Workers
 from iclients.clock import Clock, Stopped
@@ -47,14 +48,19 @@ class Engine:
         width: int = 1,
         calls: Callable[[], Mapping[str, int]] = dict,
         report: Callable[[Progress], None] = lambda progress: None,
+        retried: Retried | None = None,
     ) -> None:
-        """Raises FlowDefinitionError where filter or mapping cannot work with this source."""
+        """With `retried` it moves only those records; a target that is replaced as a whole gets all of them.
+
+        Raises FlowDefinitionError where filter or mapping cannot work with this source.
+        """
         self._source, self._target, self._journal, self._clock = source, target, journal, clock
         self._mover = Mover(flow, source, target)
         self._width = width
         self._most = max(FEWEST_RECORDS_UNDER_WAY, width * RECORDS_UNDER_WAY_PER_WORKER)
         self._count_calls = calls
         self._report = report
+        self._retried = retried if target.remembers else None
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._fatal: BaseException | None = None
         self._stopping = False
@@ -159,14 +165,21 @@ class Engine:
     def _on_listed(self, page: Page) -> None:
         under_way = PageUnderWay(len(page.records), page.checkpoint)
         self._pages.append(under_way)
-        for record in page.records:
-            self._mover.sort(record, under_way)
+        self._sort(page, under_way)
         self._look_up(under_way)
         under_way.pending = len(under_way.items)
         if not under_way.items:
             under_way.is_done = True
         for item in under_way.items:
             self._workers.put(partial(self._prepare, item, under_way))
+
+    def _sort(self, page: Page, under_way: PageUnderWay) -> None:
+        are_wanted = self._retried.among(page.records) if self._retried else [True] * len(page.records)
+        for record, is_wanted in zip(page.records, are_wanted, strict=True):
+            if is_wanted:
+                self._mover.sort(record, under_way)
+            else:
+                self._mover.pass_by(record, under_way)
 
     def _look_up(self, page: PageUnderWay) -> None:
         keys = [item.key for item in page.items if item.key is not None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 from connectors.connector import Source, Target
@@ -82,6 +83,16 @@ class Mover:
             if item.key is not None:
                 self._seen[item.key] = record.line
         page.items.append(item)
+
+    def pass_by(self, record: Record | BadRecord, page: PageUnderWay) -> None:
+        """Leave out a record that is not to be tried again; its name is taken all the same."""
+        page.skipped += 1
+        if isinstance(record, BadRecord) or record.left_out or not self._target.remembers:
+            return
+        with suppress(RecordError):  # whatever is wrong with it, this run does not tell
+            key = self._early_key(record) if self._where(record.fields) else None
+            if key is not None:
+                self._seen.setdefault(key, record.line)
 
     def prepare(self, item: Item) -> None:
         """Read, map and compare a record; a failure that concerns it alone becomes its outcome."""

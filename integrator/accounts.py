@@ -63,7 +63,7 @@ class Accounts:
             if wait := rows.tries.take({account: ACCOUNT}, self._now()):
                 raise SignInRefused(wait)
             kept = rows.users.password_of(user.name)
-        if not matches(old, kept):
+        if len(old.reveal()) > LONGEST_PASSWORD or not matches(old, kept):
             raise SignInRefused
         with writing_accounts(self._store, user.actor) as rows:
             rows.tries.forgive(account)

@@ -6,7 +6,7 @@ A connection's name becomes a connector with its cloud, its iClient's tokens, it
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -26,9 +26,11 @@ from integrator.admission import Admission, Sessions
 from integrator.config import Config
 from integrator.global_iclients import with_iclient
 from integrator.places import cloud_of, place
+from integrator.queue import EmbeddedQueue, Queue
 from integrator.standing import ConnectionStanding, KeptSlots
 from integrator.store.consents import KeptConsent
 from integrator.store.store import Store
+from integrator.vitals import Vitals
 
 DEADLINE_SECONDS: Final = 30.0
 WAITED_FOR_SECONDS: Final = 10.0
@@ -46,6 +48,10 @@ class Installation:
         self._deadline_seconds = WAITED_FOR_SECONDS if waited_for else DEADLINE_SECONDS
         self.store = Store.open(config)
         self.clock = SystemClock()
+        self.queue: Queue = EmbeddedQueue(self.store)
+        """Where runs that are started by hand wait. Who also has workers puts theirs here, so that they are woken."""
+        self.vitals: Callable[[], Vitals] | None = None
+        """How the worker of this process is; None where it has none."""
         self._sessions = Sessions()
         self._transports: dict[Path | None, Transport] = {}
         self._budgets: dict[str, Budget] = {}

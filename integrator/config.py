@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from integrator.errors import BadUsage
 
 DATABASE_NAME: Final = "integrator.db"
 KEY_NAME: Final = "seal.key"
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"
 _PUBLIC_URL: Final = re.compile(
@@ -34,6 +38,8 @@ class Config:
     public_url: str | None = None
     return_urls: tuple[str, ...] = ()
     """Origins or prefixes that people may be sent to after a consent."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Proxies in front of the server, whose word for where a request comes from counts."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Config:
@@ -49,6 +55,7 @@ class Config:
             database_url=environ.get("INTEGRATOR_DATABASE_URL") or None,
             public_url=_public_url(environ.get("INTEGRATOR_PUBLIC_URL") or None),
             return_urls=_return_urls(environ.get("INTEGRATOR_RETURN_URLS") or ""),
+            trusted_proxies=_trusted_proxies(environ.get("INTEGRATOR_TRUSTED_PROXIES") or ""),
         )
 
 
@@ -97,3 +104,16 @@ def _return_urls(text: str) -> tuple[str, ...]:
             f"INTEGRATOR_RETURN_URLS cannot be used: {error}; write such as https://host or https://host/path, parted by "
             "spaces."
         ) from None
+
+
+def _trusted_proxies(text: str) -> tuple[Network, ...]:
+    try:
+        networks = tuple(ip_network(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        networks = ()
+    if text.strip() and (not networks or any(network.prefixlen == 0 for network in networks)):
+        raise BadUsage(
+            "INTEGRATOR_TRUSTED_PROXIES cannot be used: list the addresses of the proxies in front of the server, or their "
+            "networks, such as 10.0.0.5 or 10.1.0.0/16, parted by spaces. Everybody's address is none."
+        )
+    return networks

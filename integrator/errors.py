@@ -7,6 +7,7 @@
     ├── InUse                     something stored still needs it                           1
     ├── RunInProgress             the flow has a run that is not over                       1
     ├── RunIsOver                 the run has ended for good                                1
+    ├── NothingToRetry            nothing went wrong in the run that could be tried again   1
     ├── StoreError                the database cannot be used                               1
     │   ├── DatabaseUnusable      it cannot be opened or written
     │   └── DatabaseNewer         a newer Integrator has written it
@@ -78,8 +79,18 @@ class RunInProgress(UserError):
         self.run_id = run_id
 
 
+class FlowWaits(UserError):
+    """The flow cannot run before a connection is authorized."""
+
+    exit_code = ExitCode.NEEDS_AUTHORIZATION
+
+
 class RunIsOver(UserError):
     """The run has ended for good."""
+
+
+class NothingToRetry(UserError):
+    """Nothing went wrong in the run that could be tried again."""
 
 
 class StoreError(UserError):

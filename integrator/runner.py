@@ -23,6 +23,8 @@ from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
 from integrator.errors import ExitCode, RunInProgress, RunIsOver, StoreError, UserError, defect_sentence
 from integrator.store.runs import OVER, Claim, Run
+from integrator.store.store import Transaction
+from integrator.store.wrong_records import Only
 
 REFUSED: Final = "refused"
 
@@ -64,9 +66,19 @@ class Runner:
 
         It is never seen waiting: no worker beside us takes it.
         """
+        return self._begun(lambda stored: stored.runs.start(flow, self._store.actor))
+
+    def retry(self, run_id: int, only: Only) -> Run:
+        """A new run of the same flow that tries again what went wrong in this one, to its end.
+
+        Raises NotFoundHere, NothingToRetry, RunInProgress.
+        """
+        return self._begun(lambda stored: stored.runs.retry(run_id, only, self._store.actor))
+
+    def _begun(self, start: Callable[[Transaction], Run]) -> Run:
         with ExitStack() as held:
             with self._store.writing() as stored:
-                run = stored.runs.start(flow, self._store.actor)
+                run = start(stored)
                 self._hold(run, held)
                 claim = stored.runs.claim(run.id)
             return self._execute(run, claim)
@@ -125,10 +137,10 @@ class Runner:
 
     def _make_engine(self, flow_name: str, claim: Claim) -> Engine:
         with self._store.reading() as stored:
-            flow = stored.flows.get(flow_name)
+            flow, run = stored.flows.get(flow_name), stored.runs.get(claim.run_id)
         origin, destination = self._connectors(flow)
         source = origin.source(flow.exports[0].resource, ReadOptions(values=flow.exports[0].values))
-        target = destination.target(flow.steps[0].resource, _write_options(flow))
+        target = destination.target(flow.steps[0].resource, write_options(flow))
         return Engine(
             flow,
             source,
@@ -138,6 +150,7 @@ class Runner:
             width=max(origin.concurrency, destination.concurrency),
             calls=lambda: _calls(origin, destination),
             report=self._report,
+            retried=self._store.retried(run),
         )
 
     def _connectors(self, flow: Flow) -> tuple[Connector, Connector]:
@@ -153,7 +166,8 @@ def exit_code(run: Run) -> ExitCode:
     return _EXIT_CODES.get(run.status, ExitCode.FAILED)
 
 
-def _write_options(flow: Flow) -> WriteOptions:
+def write_options(flow: Flow) -> WriteOptions:
+    """How the flow's target is asked to write."""
     step = flow.steps[0]
     return WriteOptions(
         operation=step.operation,
@@ -180,11 +194,12 @@ def cancel(installation: Installation, run_id: int) -> Run:
         run = stored.runs.get(run_id)
         if run.status in OVER:
             raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): there is nothing to cancel.")
-        stored.runs.request_cancel(run_id)
+        stored.runs.request_cancel(run_id, store.actor)
     with store.locks.hold(run_id) as nobody_works_on_it:
         if nobody_works_on_it and run.status is RunStatus.RUNNING:
             with store.writing() as stored:
-                claim = stored.runs.claim(run_id)
-                stored.runs.end(run_id, claim.fence, RunStatus.CANCELLED)
+                left = stored.runs.get(run_id)
+                if left.status is RunStatus.RUNNING:
+                    stored.runs.end(run_id, left.fence, RunStatus.CANCELLED)
     with store.reading() as stored:
         return stored.runs.get(run_id)

@@ -9,8 +9,9 @@ What goes by `*` in minute or hour goes on with the time that passes. Source: cr
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
@@ -20,13 +21,15 @@ from zoneinfo import ZoneInfo
 
 from flows.model import Schedule
 from flows.schedule import WEEKDAYS, check_timezone, parse_cron
-from iclients.clock import Stopped
+from iclients.clock import Clock, Stopped
 from integrator.errors import StoreError, defect_sentence
 
 if TYPE_CHECKING:
     from integrator.bootstrap import Installation
 
 HOUSEKEEPING_SECONDS: Final = 3600
+WATCH_SECONDS: Final = 5.0
+"""So long at most nothing is done when the clock was turned back."""
 LOG: Final = logging.getLogger("integrator.scheduler")
 
 _FEWEST_SECONDS_BETWEEN_CHANGES: Final = 7 * 86_400
@@ -71,8 +74,14 @@ def next_dues(schedule: Schedule, after: float, count: int) -> list[int]:
 
 @contextmanager
 def scheduled(installation: Installation, *jobs: Job) -> Iterator[None]:
-    """While the block runs, these jobs and hourly housekeeping are done. They end with the block."""
+    """While the block runs, these jobs and hourly housekeeping are done, whatever becomes of the machine's clock.
+
+    They end with the block.
+    """
     from apscheduler.schedulers.background import BackgroundScheduler
+    from apscheduler.triggers.base import BaseTrigger
+
+    BaseTrigger.register(_Beat)
 
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # it tells when a job takes longer than its interval
     scheduler = BackgroundScheduler(
@@ -80,13 +89,15 @@ def scheduled(installation: Installation, *jobs: Job) -> Iterator[None]:
     )
     keeping = Job("housekeeping", lambda: keep_house_once(installation), HOUSEKEEPING_SECONDS)
     for job in (keeping, *jobs):
-        first = datetime.fromtimestamp(_on_the_beat(job.seconds), UTC)
-        scheduler.add_job(_once, "interval", [job], seconds=job.seconds, next_run_time=first, id=job.name)
+        scheduler.add_job(_once, beat := _Beat(job.seconds), [job], next_run_time=beat.first(_now()), id=job.name)
     scheduler.start()
+    watching = threading.Thread(target=_watch, args=(scheduler, installation.clock), name="clock")
+    watching.start()
     try:
         yield
     finally:
         installation.clock.stop()
+        watching.join()
         scheduler.shutdown(wait=True)
 
 
@@ -111,10 +122,40 @@ def _once(job: Job) -> None:
         LOG.error("%s: %s", job.name, error if isinstance(error, StoreError) else defect_sentence(error))
 
 
-def _on_the_beat(seconds: float) -> float:
-    """Now; for what is done several times a second, its next whole part of one: due times are whole seconds."""
-    now = datetime.now(UTC).timestamp()
-    return ceil(now / seconds) * seconds if seconds < 1 else now
+class _Beat:
+    """Every so many seconds, and of those that were missed none: APScheduler's own would list them one by one, which
+    for a clock that jumps ahead by a year is more than memory holds. A trigger of APScheduler's."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def first(self, now: datetime) -> datetime:
+        """Now; for what is done several times a second, its next whole part of one: due times are whole seconds."""
+        return self._at(ceil(now.timestamp() / self.seconds)) if self.seconds < 1 else now
+
+    def get_next_fire_time(self, before: datetime, now: datetime) -> datetime:
+        """The next beat that is later than now."""
+        if self.seconds < 1:
+            return self._at(floor(now.timestamp() / self.seconds) + 1)
+        missed = max(0.0, (now - before).total_seconds()) // self.seconds
+        return before + timedelta(seconds=(missed + 1) * self.seconds)
+
+    def _at(self, beats: int) -> datetime:
+        return datetime.fromtimestamp(beats * self.seconds, UTC)
+
+
+def _watch(scheduler: Any, clock: Clock) -> None:
+    """Do at once what is due only after longer than its interval: its time is of a clock that was turned back since."""
+    with suppress(Stopped):
+        while True:
+            clock.sleep(WATCH_SECONDS)
+            for job in scheduler.get_jobs():
+                if (job.next_run_time - _now()).total_seconds() > job.trigger.seconds + 1:
+                    job.modify(next_run_time=_now())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _first(cron: str, offset: int, at: int) -> int | None:

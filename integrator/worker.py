@@ -28,6 +28,7 @@ from integrator.store.flows import DueFlow
 from integrator.store.line import Due
 from integrator.store.moments import iso
 from integrator.store.store import Store, Transaction
+from integrator.vitals import Vitals
 
 THREADS: Final = 8
 TICK_SECONDS: Final = 0.5
@@ -38,22 +39,37 @@ FLOWS_A_TICK: Final = 200
 RETRIES: Final = 5
 FIRST_RETRY_SECONDS: Final = 60.0
 BUSY_SECONDS: Final = 1.0
-SERVER_LOCK: Final = 0
-"""The number of the lock that a server holds: runs are numbered from 1."""
+TURNED_BACK_SECONDS: Final = 1.0
+"""A clock that is slewed goes back by less."""
 LOG: Final = logging.getLogger("integrator.worker")
 
 
 class Worker:
     """The pool of one process. `start` it, and `stop` it in order: what it works on goes back in line."""
 
-    def __init__(self, installation: Installation, threads: int = THREADS) -> None:
+    def __init__(self, installation: Installation, threads: int = THREADS, queue: Queue | None = None) -> None:
         self._installation = installation
         self._store = installation.store
         self._engines: dict[int, Engine] = {}
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._work, name=f"worker-{number}") for number in range(threads)]
-        self.queue = EmbeddedQueue(self._store, f"{socket.gethostname()}:{os.getpid()}")
+        self.queue: Queue = queue or EmbeddedQueue(self._store, f"{socket.gethostname()}:{os.getpid()}")
         self.is_stopping = False
+        self._ticking = Ticking(self._store, self.queue)
+        self._ticked_at = self._store.clock.monotonic()
+
+    def tick(self) -> None:
+        """Make runs of what is due. Raises StoreError."""
+        self._ticking()
+        self._ticked_at = self._store.clock.monotonic()
+
+    def vitals(self) -> Vitals:
+        """How this pool is, for whoever asks from another thread."""
+        alive, quiet = (
+            sum(thread.is_alive() for thread in self._threads),
+            self._store.clock.monotonic() - self._ticked_at,
+        )
+        return Vitals(len(self._threads), alive, len(self._engines), quiet)
 
     def start(self) -> None:
         """Begin to take runs."""
@@ -117,7 +133,24 @@ class Worker:
         wait = None if is_stopped else self._store.clock.now() + FIRST_RETRY_SECONDS * 2**run.retries
         code, message = ("", "") if is_stopped else (end.code, end.message)
         stored.runs.send_back(run.id, fence, not_before=wait, code=code, message=message, progress=end.progress)
-        self.queue.dispatch(stored, run.id)
+        self.queue.dispatch(stored, [run.id])
+
+
+class Ticking:
+    """Ticks, and notices when the clock is turned back: a due time that was worked out before may be far away then."""
+
+    def __init__(self, store: Store, queue: Queue) -> None:
+        self._store, self._queue = store, queue
+        self._latest = store.clock.now()
+
+    def __call__(self) -> None:
+        """Make runs of what is due. Raises StoreError."""
+        now = self._store.clock.now()
+        if now < self._latest - TURNED_BACK_SECONDS:
+            LOG.warning("the clock was turned back by %d seconds: due times are worked out anew", self._latest - now)
+            plan(self._store)
+        self._latest = now
+        tick(self._store, self._queue)
 
 
 def tick(store: Store, queue: Queue) -> int:
@@ -135,10 +168,17 @@ def tick(store: Store, queue: Queue) -> int:
 
 
 def plan(store: Store) -> None:
-    """Work out when scheduled flows are due of which nobody has done so yet. Raises StoreError."""
+    """Work out when scheduled flows are due of which nobody has done so yet, or under a clock that was fast.
+
+    What was missed stays due. What comes twice makes no second run: (flow, due time) is unique. Raises StoreError.
+    """
     with store.writing() as stored:
-        now = store.clock.now()
-        stored.flows.plan({flow.id: _next(flow, now) for flow in stored.flows.unplanned()})
+        now, anew = store.clock.now(), dict[int, int | None]()
+        for flow in stored.flows.scheduled():
+            then = _next(flow, now)
+            if then != flow.due and (flow.due is None or flow.due > now):
+                anew[flow.id] = then
+        stored.flows.plan(anew)
 
 
 @contextmanager
@@ -151,7 +191,7 @@ def working(installation: Installation) -> Iterator[Worker]:
     worker = Worker(installation)
     plan(store)
     jobs = (
-        Job("tick", lambda: tick(store, worker.queue), TICK_SECONDS),
+        Job("tick", worker.tick, TICK_SECONDS),
         Job("rescue", lambda: _rescue(worker.queue), RESCUE_SECONDS),
     )
     with scheduled(installation, *jobs):
@@ -163,13 +203,6 @@ def working(installation: Installation) -> Iterator[Worker]:
             worker.join()
 
 
-@contextmanager
-def the_only_server(store: Store) -> Iterator[bool]:
-    """Whether no other server works on this database; while the block runs, others are told that this one does."""
-    with store.locks.hold(SERVER_LOCK) as is_ours:
-        yield is_ours
-
-
 def _ticked(store: Store, queue: Queue) -> int:
     with store.reading() as stored:
         if not stored.flows.due(store.clock.now(), 1):
@@ -178,11 +211,10 @@ def _ticked(store: Store, queue: Queue) -> int:
         now = store.clock.now()
         due = stored.flows.due(now, FLOWS_A_TICK)
         unfinished = stored.runs.line.unfinished([flow.id for flow in due])
-        stored.runs.line.join(
-            [Due(flow.id, flow.due or 0) for flow in due if _runs(flow, now, unfinished.get(flow.id, set()))]
-        )
-        stored.flows.plan({flow.id: _next(flow, now) for flow in due})
-        queue.dispatch(stored)
+        begin = [flow for flow in due if _runs(flow, now, unfinished.get(flow.id, set()))]
+        joined = stored.runs.line.join([Due(flow.id, flow.due or 0) for flow in begin])
+        stored.flows.plan({flow.id: _next(flow, max(now, flow.due or 0)) for flow in due})
+        queue.dispatch(stored, joined)
     queue.committed()
     return len(due)
 
@@ -196,7 +228,7 @@ def _runs(flow: DueFlow, now: float, unfinished: set[RunStatus]) -> bool:
 
 def _next(flow: DueFlow, now: float) -> int | None:
     try:
-        return next_due(flow.schedule, max(now, flow.due or 0))
+        return next_due(flow.schedule, now)
     except FlowDefinitionError as error:
         LOG.error("flow %s is not started by itself any more: its schedule %s", flow.name, error)
         return None

@@ -12,7 +12,7 @@ from integrator.cli.ending import ending
 
 _COMMANDS: Final = {
     "demo": ("integrator.cli.demo:demo", "The whole story on this machine, in under a minute."),
-    "serve": ("integrator.cli.serve:serve", "The pages that people consent on, and housekeeping, in one process."),
+    "serve": ("integrator.cli.serve:serve", "Web pages, the schedule, and housekeeping, in one process."),
     "sandbox": ("integrator.cli.sandbox:sandbox", "A local Azure on TLS: Entra and Key Vaults to try things on."),
     "apply": ("integrator.cli.documents:apply_document", "Create or update what a document describes."),
     "dump": ("integrator.cli.documents:dump_document", "The same document back, without secrets."),
@@ -23,7 +23,7 @@ _COMMANDS: Final = {
         "integrator.cli.connections:connections",
         "Connections: list, show, test, authorize, preflight, link, revoke, delete.",
     ),
-    "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, delete."),
+    "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, next, pause, resume, delete."),
     "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
     "audit": ("integrator.cli.audit:audit", "Who changed what, and when: list, show."),
     "notices": ("integrator.cli.notices:notices", "What owners must know: list, seen."),

@@ -74,6 +74,7 @@ def next_runs(name: str, count: int, as_json: bool) -> None:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
+    from flows.errors import FlowDefinitionError
     from flows.schedule import in_words
     from integrator.errors import UserError
     from integrator.scheduler import next_dues
@@ -84,8 +85,15 @@ def next_runs(name: str, count: int, as_json: bool) -> None:
         now = installation.clock.now()
     if schedule is None:
         raise UserError(f"Flow {name} has no schedule: add one to its document, such as {{cron: '0 3 * * *'}}.")
+    try:
+        dues = next_dues(schedule, now, count)
+    except FlowDefinitionError as error:
+        raise UserError(
+            f"Flow {name} is not started by itself: its schedule {error} on this machine. Install the zone (tzdata), or "
+            "apply the flow with another one."
+        ) from error
     zone = ZoneInfo(schedule.timezone)
-    times = [datetime.fromtimestamp(due, zone).isoformat() for due in next_dues(schedule, now, count)]
+    times = [datetime.fromtimestamp(due, zone).isoformat() for due in dues]
     if as_json:
         print_json({"flow": name, "schedule": in_words(schedule), "paused": paused, "next": times})
         return
@@ -100,12 +108,19 @@ def next_runs(name: str, count: int, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def pause(name: str, as_json: bool) -> None:
-    """Do not start a flow by itself any more, until it is resumed. A run that is under way goes on."""
+    """Do not start a flow by itself any more, until it is resumed.
+
+    A run that is under way goes on; one that waits, waits until the flow is resumed, or `runs cancel` ends it.
+    """
+    from flows.model import RunStatus
     from integrator.store.flows import BY_HAND
 
     with opened() as installation, installation.store.writing() as stored:
         is_new = stored.flows.pause(name, BY_HAND, installation.clock.now())
-    _tell(name, {"paused": BY_HAND}, f"Flow {name} is paused{'' if is_new else ' already'}.", as_json)
+        waiting = [run.id for run in stored.runs.unfinished() if (run.flow, run.status) == (name, RunStatus.WAITING)]
+    waits = "".join(f" Run {run_id} waits until it is resumed." for run_id in waiting)
+    told = f"Flow {name} is paused{'' if is_new else ' already'}.{waits}"
+    _tell(name, {"paused": BY_HAND, **({"waiting": waiting} if waiting else {})}, told, as_json)
 
 
 @flows.command()

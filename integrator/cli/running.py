@@ -58,6 +58,7 @@ def hint(run: Run) -> None:
         click.echo(f"Error: {printable(run.error_message)}", err=True)
     if run.status is RunStatus.WITH_ERRORS:
         click.echo(f"See what failed: integrator runs errors {run.id}", err=True)
+        click.echo(f"Try that again, once it is mended: integrator runs retry {run.id}", err=True)
     elif run.status is not RunStatus.SUCCEEDED and run.error_code != "refused":
         click.echo(f"Go on with it: integrator runs resume {run.id}", err=True)
 

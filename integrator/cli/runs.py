@@ -1,4 +1,4 @@
-"""`integrator runs`: list, show, errors, resume, cancel."""
+"""`integrator runs`: list, show, errors, retry, resume, cancel."""
 
 from __future__ import annotations
 
@@ -81,6 +81,24 @@ def errors(run_id: int, as_json: bool) -> None:
         click.echo(f"The run as a whole: {printable(run.error_message)}", err=True)
     nothing = "No single record failed" if run.error_message else "Nothing failed"
     print_table(("record", "line", "code", "next", "reason"), rows, f"{nothing} in run {run_id}.")
+
+
+@runs.command()
+@click.argument("run_id", type=RUN_ID, metavar="ID")
+@click.option("--code", default="", help="Only records that went wrong with this code.")
+@click.option("--key", default="", help="Only this record, as `integrator runs errors ID` names it.")
+@json_option
+def retry(run_id: int, code: str, key: str, as_json: bool) -> int:
+    """Try again the records that failed or met a conflict in a run that is over, in a new run of the same flow.
+
+    They are read from the source again. Others are left out, and count as skipped, unless the flow's target is replaced
+    as a whole, as a file is: then every record is moved again. It ends as `integrator flows run` does.
+    """
+    from integrator.store.wrong_records import Only
+
+    only = Only(code=code, key=key)
+    with opened() as installation:
+        return run_and_tell(installation, lambda runner: runner.retry(run_id, only), as_json)
 
 
 @runs.command()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import click
@@ -26,6 +30,13 @@ def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[st
     return vaults
 
 
+def _end_when_closed() -> None:
+    """Whoever began this process and holds the pipe is gone, whatever became of it."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_000), default=0, help="Entra's port; ARM and vaults follow. 0: any.")
 @click.option(
@@ -40,9 +51,17 @@ def _vaults(context: click.Context, parameter: click.Parameter, values: tuple[st
 @click.option("--latency", type=click.FloatRange(0, 60_000), default=0.0, help="Milliseconds before each answer.")
 @click.option("--throttle", is_flag=True, help="Throttle with Azure's published limits.")
 @click.option("--seed", type=int, default=1, help="Other secrets for another number.")
+@click.option("--until-closed", is_flag=True, hidden=True, help="End when standard input is closed, too.")
 @json_option
 def sandbox(
-    port: int, vaults: dict[str, int], write: Path | None, latency: float, throttle: bool, seed: int, as_json: bool
+    port: int,
+    vaults: dict[str, int],
+    write: Path | None,
+    latency: float,
+    throttle: bool,
+    seed: int,
+    until_closed: bool,
+    as_json: bool,
 ) -> None:
     """Run a local Azure on TLS: Entra, Azure Resource Manager and Key Vaults, each on a port of 127.0.0.1.
 
@@ -57,6 +76,8 @@ def sandbox(
     """
     from connectors.azure_key_vault.sandbox import serve
 
+    if until_closed:
+        threading.Thread(target=_end_when_closed, name="closed", daemon=True).start()
     try:
         serve(
             vaults=vaults,

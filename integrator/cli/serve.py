@@ -16,7 +16,6 @@ from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
-    from integrator.bootstrap import Installation
     from integrator.web.server import Server
     from integrator.worker import Worker
 
@@ -39,23 +38,28 @@ def serve(host: str, port: int, as_json: bool) -> None:
     provider. INTEGRATOR_RETURN_URLS lists where people may go on to after a consent.
     """
     from integrator.accounts import Accounts
+    from integrator.local_azure import LocalAzure
+    from integrator.vitals import the_only_server
     from integrator.web.app import create_app
     from integrator.web.server import Server
-    from integrator.worker import the_only_server, working
+    from integrator.worker import working
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("integrator").setLevel(logging.INFO)
     with (
         opened(waited_for=True) as installation,
-        _inside(installation) as inside,
+        opened() as inside,  # the worker's own: nobody waits for its answers
         the_only_server(inside.store) as is_alone,
     ):
-        server = Server(create_app(installation), host, port)
+        azure = LocalAzure(installation)
+        app = create_app(installation, azure)
+        server = Server(app, host, port, app.streams.end)
         if not installation.config.public_url:
             click.echo("INTEGRATOR_PUBLIC_URL is not set: consents come back only to the command line.", err=True)
         if not is_alone:
             click.echo(ANOTHER, err=True)
-        with working(inside) as worker, _stopped_by_signals(server, worker):
+        with working(inside) as worker, azure.kept(is_alone), _stopped_by_signals(server, worker):
+            installation.queue, installation.vitals = worker.queue, worker.vitals
             if link := Accounts(installation).first_link(server.url):
                 click.echo(f"Make the first account, within a day: {link}", err=True)
             click.echo(f"Integrator is at {server.url}", err=True)
@@ -66,18 +70,6 @@ def serve(host: str, port: int, as_json: bool) -> None:
             finally:
                 installation.clock.stop()
                 server.close()
-
-
-@contextmanager
-def _inside(installation: Installation) -> Iterator[Installation]:
-    """The same installation for the worker: nobody waits for its answers.
-
-    Opening a database closes its file once, and with that this process loses every lock that it has on it: so nothing
-    of the first one may be open then. Source: sqlite.org/howtocorrupt.html §2.2.
-    """
-    installation.store.database.close()
-    with opened() as inside:
-        yield inside
 
 
 @contextmanager

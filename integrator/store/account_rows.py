@@ -33,6 +33,13 @@ def writing_accounts(store: Store, actor: str = "") -> Iterator[AccountRows]:
 
 
 @contextmanager
+def noting_accounts(store: Store) -> Iterator[AccountRows]:
+    """One transaction for what may as well not be written: raises DatabaseUnusable where others write for long."""
+    with store.database.writing_soon() as connection:
+        yield AccountRows(connection, Audit(connection, store.actor, store.clock))
+
+
+@contextmanager
 def reading_accounts(store: Store) -> Iterator[AccountRows]:
     """One transaction that only reads."""
     with store.database.reading() as connection:

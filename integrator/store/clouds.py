@@ -23,8 +23,11 @@ class Clouds(Named[CloudProfile]):
 
     def listing(self, vault_url: str) -> CloudProfile | None:
         """The cloud that lists this vault's host: one of your own first."""
-        candidates = [*self.all(), *BUILT_IN.values()]
-        return next((cloud for cloud in candidates if cloud.allows_vault(vault_url)), None)
+        return next((cloud for cloud in self.candidates() if cloud.allows_vault(vault_url)), None)
+
+    def candidates(self) -> list[CloudProfile]:
+        """Every cloud, those of your own first."""
+        return [*self.all(), *BUILT_IN.values()]
 
     def _check_unused(self, name: str) -> None:
         users = self._connection.scalars(

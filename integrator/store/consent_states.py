@@ -143,6 +143,16 @@ class ConsentStates:
         newest = self._connection.execute(taken.order_by(consent_states.c.used_at.desc()).limit(1)).one_or_none()
         return newest is not None and newest.ended_at is None and newest.used_at < now - INTERRUPTED_SECONDS
 
+    def all_interrupted(self, now: float) -> set[str]:
+        """The connections whose newest consent a crash has lost, all of them in one query."""
+        columns = select(connections.c.name, consent_states.c.used_at, consent_states.c.ended_at)
+        joined = columns.join(connections, consent_states.c.connection_id == connections.c.id)
+        taken = joined.where(consent_states.c.used_at.is_not(None)).order_by(consent_states.c.used_at)
+        newest = {row.name: row for row in self._connection.execute(taken)}
+        return {
+            name for name, row in newest.items() if row.ended_at is None and row.used_at < now - INTERRUPTED_SECONDS
+        }
+
     def return_to(self, state: str) -> str:
         """Where whoever began the consent of this state wants the person to go then; '' for a state that is not known."""
         query = select(consent_states.c.return_to).where(consent_states.c.state_hash == _hash(state))

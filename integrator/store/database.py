@@ -7,7 +7,9 @@ SQLite runs in WAL mode with synchronous FULL: what was committed is on the disk
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +22,13 @@ from integrator.errors import DatabaseNewer, DatabaseUnusable
 from integrator.store.migrations import HEAD
 
 BUSY_TIMEOUT_MS: Final = 10_000
+BRIEF_TIMEOUT_MS: Final = 50
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
+_PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = ("not a database", "malformed")
 _PRAGMAS: Final = (
     f"pragma busy_timeout = {BUSY_TIMEOUT_MS}",
-    "pragma journal_mode = wal",
     "pragma synchronous = full",
     "pragma foreign_keys = on",
 )
@@ -42,6 +45,13 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """One transaction that writes: all of it, or nothing when an exception leaves the block."""
         with explained(self.engine.url), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing_soon(self) -> Iterator[Connection]:
+        """The same for what may as well not be written: waits a moment for other writers, then raises DatabaseUnusable."""
+        engine = self.engine.execution_options(waits_ms=BRIEF_TIMEOUT_MS)
+        with explained(self.engine.url), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -118,11 +128,17 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 
 def _make_file(url: URL) -> None:
-    """A database holds what nobody else should read: its file is its owner's only, and so are WAL and index."""
+    """A database holds what nobody else should read: its file is its owner's only, and so are WAL and index.
+
+    A file that is there is not opened: closing it would take away every lock that this process has on it.
+    Source: sqlite.org/howtocorrupt.html §2.2.
+    """
     if not url.database or url.database == ":memory:":
         raise DatabaseUnusable("A database in memory cannot keep runs: name a file in INTEGRATOR_DATABASE_URL.")
     try:
-        os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(os.path.realpath(url.database), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise DatabaseUnusable(
             f"The database {url.database} cannot be opened ({error.strerror}): check INTEGRATOR_HOME, "
@@ -134,11 +150,39 @@ def _prepare(connection: Any, record: Any) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Use a write-ahead log; where the file has one already, this changes nothing.
+
+    Of two that switch a new file at once, both read it and both want it alone: SQLite refuses one at once, whatever
+    the busy timeout is, because waiting would help neither. That one tries again.
+    """
+    ends_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("pragma journal_mode = wal").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > ends_at:
+                raise
+            time.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - so that they do not meet again
+        else:
+            return
 
 
 def _begin(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only")
-    connection.exec_driver_sql("begin" if reads_only else "begin immediate")
+    options = connection.get_execution_options()
+    if options.get("reads_only"):
+        connection.exec_driver_sql("begin")
+    elif waits_ms := options.get("waits_ms"):
+        connection.exec_driver_sql(f"pragma busy_timeout = {waits_ms}")
+        try:
+            connection.exec_driver_sql("begin immediate")
+        finally:
+            connection.exec_driver_sql(_PRAGMAS[0])
+    else:
+        connection.exec_driver_sql("begin immediate")
 
 
 def _revision(engine: Engine) -> str | None:

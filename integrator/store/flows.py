@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, select, update
 
+from flows.errors import FlowDefinitionError
 from flows.model import Flow, RunStatus, Schedule
 from flows.schemas import FlowSchema
 from integrator.errors import InUse
 from integrator.store.named import Named, Saved
-from integrator.store.tables import flows, runs
+from integrator.store.tables import connections, flows, runs
 
 BY_HAND: Final = "paused by a person"
 """The reason of a pause that somebody asked for: only a person ends it."""
@@ -43,11 +45,17 @@ class Flows(Named[Flow]):
     schema = FlowSchema()
 
     def save(self, thing: Flow) -> Saved:
-        """Keep this one under its name; where its schedule is another one now, it is due anew, from now on."""
+        """Keep this one under its name; where its schedule is another one now, it is due anew, from now on.
+
+        A pause that a person asked for stays. One that waits for a connection ends where this flow has none any more
+        that stands so: nobody else would end it.
+        """
         before = self.find(thing.name)
         saved = super().save(thing)
         if _when(before) != _when(thing):
             self._plan_anew(self.id_of(thing.name), thing.schedule)
+        if saved is Saved.UPDATED and self._waits_for_nothing(thing):
+            self.resume(thing.name)
         return saved
 
     def pause(self, name: str, code: str, at: float) -> bool:
@@ -71,9 +79,9 @@ class Flows(Named[Flow]):
         query = _scheduled().where(flows.c.paused == "", flows.c.next_due <= int(now))
         return self._due(query.order_by(flows.c.next_due, flows.c.id).limit(limit))
 
-    def unplanned(self) -> Sequence[DueFlow]:
-        """Scheduled flows of which nobody knows when they are due, such as those of an older version."""
-        return self._due(_scheduled().where(flows.c.scheduled, flows.c.next_due.is_(None)))
+    def scheduled(self) -> Sequence[DueFlow]:
+        """Every flow with a schedule; those of an older version may not know yet when they are due."""
+        return self._due(_scheduled().where(flows.c.scheduled).order_by(flows.c.id))
 
     def plan(self, next_due: Mapping[int, int | None]) -> None:
         """These flows, by id, are due then."""
@@ -98,10 +106,26 @@ class Flows(Named[Flow]):
         self._audit.record(action, self.noun, name, detail)
         return True
 
+    def _waits_for_nothing(self, flow: Flow) -> bool:
+        code = self.paused().get(flow.name, "")
+        used = {*(export.connection for export in flow.exports), *(step.connection for step in flow.steps)}
+        blocked = select(connections.c.id).where(connections.c.name.in_(used), connections.c.state == code)
+        return code not in ("", BY_HAND) and self._connection.scalar(blocked.limit(1)) is None
+
     def _plan_anew(self, row_id: int, schedule: Schedule | None) -> None:
         from integrator.scheduler import next_due  # whoever stores no schedule need not wait for its libraries
 
-        self.plan({row_id: None if schedule is None else next_due(schedule, self._audit.now())})
+        then: int | None = None
+        with suppress(FlowDefinitionError):  # its time zone has left this machine: a server says so when it starts
+            then = None if schedule is None else next_due(schedule, self._audit.now())
+        self.plan({row_id: then})
+
+    def _loaded(self, text: str) -> Flow:
+        """A time zone that was one when it came, and has left this machine since, does not hide the flow."""
+        document = json.loads(text)
+        zone = document.get("schedule", {}).pop("timezone", None)
+        flow: Flow = self.schema.load(document)
+        return replace(flow, schedule=replace(flow.schedule, timezone=zone)) if flow.schedule and zone else flow
 
     def _due(self, query: Select[Any]) -> Sequence[DueFlow]:
         return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any, Final, Literal
@@ -14,7 +14,7 @@ from iclients.credentials import Credential
 from iclients.expiry import ends_on
 from iclients.model import IClient
 from iclients.schemas import CredentialSchema, IClientSchema
-from integrator.errors import SealBroken
+from integrator.errors import SealBroken, SealError
 from integrator.store.audit import Audit
 from integrator.store.named import Named, Saved
 from integrator.store.sealed import Place, Seal
@@ -45,6 +45,20 @@ class IClients(Named[IClient]):
         row = self._row(name)
         opened = {slot: self._opened(row, slot) for slot in SLOTS}
         return replace(iclient, credential=opened["credential"], next_credential=opened["next_credential"])
+
+    def opened(self) -> Iterator[tuple[str, IClient | None, str]]:
+        """Every iClient with its credentials, by name, in one query; None, and why, where one cannot be read or opened."""
+        for row in self._connection.execute(select(iclients).order_by(iclients.c.name)):
+            iclient = self._loaded_or_none(row.document)
+            if iclient is None:
+                yield row.name, None, "its document cannot be read: apply it again."
+                continue
+            try:
+                current, following = self._opened(row, "credential"), self._opened(row, "next_credential")
+            except SealError as error:
+                yield row.name, None, str(error)
+            else:
+                yield row.name, replace(iclient, credential=current, next_credential=following), ""
 
     def has_credential(self, name: str) -> bool:
         """Whether a current one is stored. Raises NotFoundHere."""

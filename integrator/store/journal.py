@@ -1,6 +1,6 @@
 """The journal of one run in the database: every page is one transaction, under the run's fence.
 
-Statements are made once, when this module is loaded; those that carry many rows are compiled once a journal.
+Statements are made once, when this module is loaded; those that carry many rows are compiled once an engine.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, select, update
+from sqlalchemy import Connection, Dialect, Engine, Table, bindparam, delete, select, update
 from sqlalchemy.dialects import sqlite
 
 from connectors.model import Known
@@ -19,7 +20,7 @@ from flows.errors import Fenced
 from flows.journal import WHOLE, Settled
 from flows.model import Cursor, Outcome, Progress
 from integrator.store.database import explained, reader
-from integrator.store.runs import progress_from, progress_text
+from integrator.store.progress import progress_from, progress_text
 from integrator.store.tables import ledger, outcomes, runs
 
 KEYS_A_QUERY: Final = 500
@@ -37,7 +38,7 @@ _HOLD: Final = select(runs.c.id).where(*_OURS).with_for_update()
 _ADVANCE: Final = (
     update(runs)
     .where(*_OURS)
-    .values(cursor=bindparam("next_cursor"), progress=bindparam("next_progress"))
+    .values(cursor=bindparam("next_cursor"), progress=bindparam("next_progress"), rescues=0)
     .returning(runs.c.cancel)
 )
 _RESTART: Final = update(runs).where(*_OURS).values(cursor=None, progress="{}").returning(runs.c.id)
@@ -57,7 +58,7 @@ class DatabaseJournal:
         self._flow_id = flow_id
         self._run_id = run_id
         self._claim = {"run": run_id, "held": fence}
-        self._note_outcomes, self._note_entries, self._note_intents = _upserts(engine)
+        self._note_outcomes, self._note_entries, self._note_intents = _upserts(engine.dialect)
 
     def start(self) -> tuple[Cursor | None, Progress]:
         with explained(self._engine.url), self._reader.connect() as connection:
@@ -134,13 +135,14 @@ class DatabaseJournal:
         return (self._flow_id, target, key, *remembered, "")
 
 
-def _upserts(engine: Engine) -> tuple[_Upsert, _Upsert, _Upsert]:
+@lru_cache(maxsize=8)
+def _upserts(dialect: Dialect) -> tuple[_Upsert, _Upsert, _Upsert]:
     outcome_columns = [column.name for column in outcomes.columns]
     entry_columns = [column.name for column in ledger.columns]
     return (
-        _Upsert(engine, outcomes, outcome_columns),
-        _Upsert(engine, ledger, entry_columns),
-        _Upsert(engine, ledger, entry_columns, "intent"),
+        _Upsert(dialect, outcomes, outcome_columns),
+        _Upsert(dialect, ledger, entry_columns),
+        _Upsert(dialect, ledger, entry_columns, "intent"),
     )
 
 
@@ -151,13 +153,13 @@ class _Upsert:
     the time a page takes.
     """
 
-    def __init__(self, engine: Engine, table: Table, columns: Sequence[str], *only: str) -> None:
-        statement = _insert(engine, table)
+    def __init__(self, dialect: Dialect, table: Table, columns: Sequence[str], *only: str) -> None:
+        statement = _insert(dialect, table)
         keys = [column.name for column in table.primary_key]
         replaced = only or [name for name in columns if name not in keys]
         changes = {name: statement.excluded[name] for name in replaced}
         compiled = statement.on_conflict_do_update(index_elements=keys, set_=changes).compile(
-            dialect=engine.dialect, column_keys=list(columns)
+            dialect=dialect, column_keys=list(columns)
         )
         self._text = str(compiled)
         self._is_positional = compiled.positional
@@ -172,8 +174,8 @@ class _Upsert:
             connection.exec_driver_sql(self._text, [dict(zip(self._columns, row, strict=True)) for row in rows])
 
 
-def _insert(engine: Engine, table: Table) -> Any:
-    if engine.dialect.name == "postgresql":
+def _insert(dialect: Dialect, table: Table) -> Any:
+    if dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
         return postgresql.insert(table)

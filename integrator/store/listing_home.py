@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from flows.model import RunStatus
 from integrator.store.listing_audit import unseen_notices
+from integrator.store.listing_runs import RunRow, recent_runs
 from integrator.store.tables import connections, flows, iclients, runs
 
 _DAY_SECONDS: Final = 86_400.0
@@ -50,6 +51,17 @@ def needs(db: Connection, now: float) -> Needs:
     wrong = (runs.c.status.in_(WENT_WRONG), runs.c.ended_at > now - _DAY_SECONDS)
     waiting = (connections.c.state == RunStatus.NEEDS_AUTHORIZATION.value,)
     return Needs(_count(db, runs, *wrong), _count(db, connections, *waiting), unseen_notices(db))
+
+
+def failures(db: Connection, now: float, limit: int) -> list[RunRow]:
+    """The newest runs of the last day that went wrong."""
+    return recent_runs(db, WENT_WRONG, limit, since=now - _DAY_SECONDS)
+
+
+def waiting_connections(db: Connection, limit: int) -> list[str]:
+    """The first connections that need authorization, by name."""
+    query = select(connections.c.name).where(connections.c.state == RunStatus.NEEDS_AUTHORIZATION.value)
+    return list(db.scalars(query.order_by(connections.c.name).limit(limit)))
 
 
 def sizes(db: Connection) -> Sizes:

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from integrator.store.iclients import SLOTS
 from integrator.store.pages import Asked, Page, paged
-from integrator.store.tables import connections, iclients
+from integrator.store.tables import audit, connections, iclients
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,40 @@ def iclients_page(db: Connection, asked: Asked) -> Page[IClientRow]:
     return paged(db, query, asked, sorts | {"expires": iclients.c.credential_expires}, _row, first="name")
 
 
+def iclient_names(db: Connection) -> list[tuple[str, str, bool]]:
+    """Every iClient's name, its provider, and whether it is global, by name; what is in their documents is not judged."""
+    rows = db.execute(select(iclients.c.name, iclients.c.provider, iclients.c.document).order_by(iclients.c.name))
+    return [(row.name, row.provider, bool(json.loads(row.document).get("global"))) for row in rows]
+
+
+def providers_in_use(db: Connection) -> list[str]:
+    """The providers of all iClients, by name."""
+    return [*db.scalars(select(iclients.c.provider).distinct().order_by(iclients.c.provider))]
+
+
 def ending_credentials(db: Connection, today: date, until: date, limit: int = 5) -> list[EndingCredential]:
     """Current credentials that end by this day and have no next one in line, the first to end first."""
     ends = iclients.c.credential_expires
     due = and_(ends != "", ends <= until.isoformat(), iclients.c.next_credential.is_(None))
     rows = db.execute(select(iclients.c.name, ends).where(due).order_by(ends).limit(limit))
     return [_ending(row.name, date.fromisoformat(row.credential_expires), today) for row in rows]
+
+
+def slots_set_at(db: Connection, name: str) -> dict[str, float]:
+    """When each credential of this iClient was put where it is, as the audit has it: slot → Unix seconds."""
+    wanted = (audit.c.noun == "iClient", audit.c.name == name)
+    rows = db.execute(
+        select(audit.c.at, audit.c.action, audit.c.detail).where(*wanted).order_by(audit.c.id.desc()).limit(200)
+    )
+    found: dict[str, float] = {}
+    for row in rows:
+        changed = json.loads(row.detail).get("changed", ()) if row.action == "updated" else SLOTS
+        for slot in SLOTS:
+            if slot in changed:
+                found.setdefault(slot, row.at)
+        if row.action == "created" or len(found) == len(SLOTS):
+            break
+    return found
 
 
 def _ending(name: str, ends_on: date, today: date) -> EndingCredential:

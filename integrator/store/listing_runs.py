@@ -1,4 +1,4 @@
-"""Runs and flows as lists show them, and what went wrong with the records of one run."""
+"""Runs as lists show them. However many there are, no page counts or sorts them all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, select
 
+from flows.model import Progress
 from integrator.store.pages import Asked, Page, paged
-from integrator.store.runs import WRONG
-from integrator.store.tables import flows, outcomes, runs
+from integrator.store.progress import progress_from
+from integrator.store.runs import OVER
+from integrator.store.tables import flows, runs
 
 RECENT: Final = 10
+MOST_COUNTED: Final = 10_000
+"""More of them are "more than" so many."""
+MOST_FLOWS: Final = 200
+"""More are not offered in a filter: they are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +34,22 @@ class RunRow:
     started_at: float | None
     ended_at: float | None
     error: str
+    due: int | None = None
+    started_by: str = ""
+    retry_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class FlowRow:
-    """One flow in a list, with its last run, if it has run."""
+class RunNow:
+    """How a run stands at this moment: what whoever watches it is told. Times are Unix seconds."""
 
-    name: str
-    source: str
-    target: str
-    cron: str
-    timezone: str
-    paused: str
-    last: RunRow | None
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRow:
-    """What went wrong with one record. Never a value."""
-
-    key: str
-    line: int | None
-    step: str
-    code: str
-    recovery: str
-    message: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A reason why records failed, and how many did."""
-
-    code: str
-    recovery: str
-    records: int
+    status: str
+    fence: int
+    cancel: bool
+    progress: Progress
+    started_at: float | None
+    ended_at: float | None
+    not_before: float | None
 
 
 def runs_page(db: Connection, asked: Asked) -> Page[RunRow]:
@@ -74,15 +61,18 @@ def runs_page(db: Connection, asked: Asked) -> Page[RunRow]:
         query = query.where(runs.c.flow_id == _id_of(asked.filters["flow"]))
     if asked.search:
         query = query.where(_found(asked.search))
-    sorts = {"run": runs.c.id, "started": runs.c.started_at, "flow": flows.c.name}
-    return paged(db, query, asked, sorts, _run, first="-run")
+    return paged(db, query, asked, {"run": runs.c.id}, _run, first="-run", most=MOST_COUNTED)
 
 
-def recent_runs(db: Connection, statuses: Sequence[str], limit: int = RECENT) -> list[RunRow]:
-    """The newest runs that stand so; without a status, the newest of all."""
+def recent_runs(
+    db: Connection, statuses: Sequence[str], limit: int = RECENT, since: float | None = None
+) -> list[RunRow]:
+    """The newest runs that stand so, `since` then where they have ended; without a status, the newest of all."""
     query = _runs().order_by(runs.c.id.desc()).limit(limit)
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
+    if since is not None:
+        query = query.where(runs.c.ended_at > since)
     return [_run(row) for row in db.execute(query)]
 
 
@@ -92,39 +82,33 @@ def run_row(db: Connection, run_id: int) -> RunRow | None:
     return None if row is None else _run(row)
 
 
-def flows_page(db: Connection, asked: Asked) -> Page[FlowRow]:
-    """A page of flows: searched by name and connections; filtered by `state` (on, paused). Three queries."""
-    query = select(flows, _last_run_id().label("last_run"))
-    if asked.search:
-        columns = (flows.c.name, flows.c.document)
-        query = query.where(or_(*(column.contains(asked.search, autoescape=True) for column in columns)))
-    if asked.filters.get("state") in ("on", "paused"):
-        query = query.where(flows.c.paused != "" if asked.filters["state"] == "paused" else flows.c.paused == "")
-    found = paged(db, query, asked, {"name": flows.c.name}, lambda row: row, first="name")
-    last = _runs_by_id(db, [row.last_run for row in found.rows if row.last_run is not None])
-    return Page([_flow(row, last.get(row.last_run)) for row in found.rows], found.total, asked)
+def runs_by_id(db: Connection, ids: Sequence[int]) -> dict[int, RunRow]:
+    """These runs, by their ids; one query, or none."""
+    return {row.id: _run(row) for row in db.execute(_runs().where(runs.c.id.in_(ids)))} if ids else {}
 
 
-def causes(db: Connection, run_id: int) -> list[Cause]:
-    """Why records of this run failed, the most frequent first."""
-    many = func.count().label("many")
-    query = select(outcomes.c.code, outcomes.c.recovery, many).where(*_wrong(run_id))
-    grouped = query.group_by(outcomes.c.code, outcomes.c.recovery).order_by(many.desc(), outcomes.c.code)
-    return [Cause(row.code, row.recovery, row.many) for row in db.execute(grouped)]
+def run_now(db: Connection, run_id: int) -> RunNow | None:
+    """How this run stands; None if there is none. One row by its number: cheap enough for every second."""
+    columns = (runs.c.status, runs.c.fence, runs.c.cancel, runs.c.progress)
+    times = (runs.c.started_at, runs.c.ended_at, runs.c.not_before)
+    row = db.execute(select(*columns, *times).where(runs.c.id == run_id)).one_or_none()
+    if row is None:
+        return None
+    progress = progress_from(row.progress)
+    return RunNow(row.status, row.fence, row.cancel, progress, row.started_at, row.ended_at, row.not_before)
 
 
-def errors_page(db: Connection, run_id: int, asked: Asked) -> Page[ErrorRow]:
-    """A page of what went wrong in this run: searched by key, filtered by `code`."""
-    query = select(outcomes).where(*_wrong(run_id))
-    if asked.filters.get("code"):
-        query = query.where(outcomes.c.code == asked.filters["code"])
-    if asked.search:
-        query = query.where(outcomes.c.key.contains(asked.search, autoescape=True))
-    return paged(db, query, asked, {"key": outcomes.c.key, "line": outcomes.c.line}, _error, first="key")
+def read_last_time(db: Connection, flow_id: int, run_id: int) -> int:
+    """How many records the flow's last complete run before this one has read; 0 where there was none."""
+    earlier = select(runs.c.progress).where(runs.c.flow_id == flow_id, runs.c.id < run_id, runs.c.status.in_(OVER))
+    found = db.scalar(earlier.order_by(runs.c.id.desc()).limit(1))
+    return 0 if found is None else progress_from(found).counts["read"]
 
 
-def _wrong(run_id: int) -> tuple[Any, Any]:
-    return outcomes.c.run_id == run_id, outcomes.c.effect.in_(WRONG)
+def flows_to_filter(db: Connection) -> list[str]:
+    """The names of all flows, where they are few enough to choose from; else none."""
+    names = db.scalars(select(flows.c.name).order_by(flows.c.name).limit(MOST_FLOWS + 1)).all()
+    return list(names) if len(names) <= MOST_FLOWS else []
 
 
 def _runs() -> Select[Any]:
@@ -135,18 +119,10 @@ def _id_of(flow: str) -> Any:
     return select(flows.c.id).where(flows.c.name == flow).scalar_subquery()
 
 
-def _last_run_id() -> Any:
-    return select(func.max(runs.c.id)).where(runs.c.flow_id == flows.c.id).correlate(flows).scalar_subquery()
-
-
 def _found(search: str) -> Any:
     if search.isdecimal() and len(search) < 18:
         return runs.c.id == int(search)
     return flows.c.name.contains(search, autoescape=True)
-
-
-def _runs_by_id(db: Connection, ids: Sequence[int]) -> dict[int, RunRow]:
-    return {row.id: _run(row) for row in db.execute(_runs().where(runs.c.id.in_(ids)))} if ids else {}
 
 
 def _run(row: Any) -> RunRow:
@@ -160,24 +136,7 @@ def _run(row: Any) -> RunRow:
         started_at=row.started_at,
         ended_at=row.ended_at,
         error=row.error_message,
+        due=row.due,
+        started_by=row.started_by,
+        retry_of=row.retry_of,
     )
-
-
-def _flow(row: Any, last: RunRow | None) -> FlowRow:
-    document = json.loads(row.document)
-    exports, steps = document.get("exports") or [{}], document.get("steps") or [{}]
-    schedule = document.get("schedule") or {}
-    target = steps[-1].get("import") or steps[-1]
-    return FlowRow(
-        name=row.name,
-        source=str(exports[0].get("connection", "")),
-        target=str(target.get("connection", "")),
-        cron=schedule.get("cron", ""),
-        timezone=schedule.get("timezone", "UTC"),
-        paused=row.paused,
-        last=last,
-    )
-
-
-def _error(row: Any) -> ErrorRow:
-    return ErrorRow(row.key, row.line or None, row.step, row.code, row.recovery, row.message, row.at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from integrator.errors import InUse, NotFoundHere
 from integrator.store.audit import Audit
+from integrator.store.schemas import UNREADABLE
 
 
 class _HasName(Protocol):
@@ -56,6 +57,13 @@ class Named(Generic[T]):
         """Every one, by name."""
         texts = self._connection.scalars(select(self.table.c.document).order_by(self.table.c.name))
         return [self._loaded(text) for text in texts]
+
+    def readable(self) -> Iterator[tuple[str, T | None]]:
+        """Every one, by name; None for one whose document cannot be read."""
+        for row in self._connection.execute(
+            select(self.table.c.name, self.table.c.document).order_by(self.table.c.name)
+        ):
+            yield row.name, self._loaded_or_none(row.document)
 
     def names(self) -> list[str]:
         """Every name, sorted."""
@@ -117,6 +125,12 @@ class Named(Generic[T]):
     def _loaded(self, text: str) -> T:
         loaded: T = self.schema.load(json.loads(text))
         return loaded
+
+    def _loaded_or_none(self, text: str) -> T | None:
+        try:
+            return self._loaded(text)
+        except UNREADABLE:
+            return None
 
     def _text(self, thing: T) -> str:
         return json.dumps(self.document(thing), sort_keys=True, separators=(",", ":"))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 ROWS: Final = 50
@@ -41,6 +41,8 @@ class Page(Generic[T]):
     rows: Sequence[T]
     total: int
     asked: Asked
+    is_more: bool = False
+    """Whether there are more than `total`: nobody counts a million rows to show fifty."""
 
     @property
     def first(self) -> int:
@@ -66,11 +68,23 @@ def paged(
     make: Callable[[Any], T],
     *,
     first: str,
+    most: int = 0,
 ) -> Page[T]:
-    """The page of this query. What cannot be sorted by is not; `first` is what is sorted by then. Two queries."""
-    total = connection.execute(select(func.count()).select_from(query.order_by(None).subquery())).scalar_one()
+    """The page of this query. What cannot be sorted by is not; `first` is what is sorted by then. With `most` no more
+    than that are counted. Two queries, or one for a search that finds little."""
     key = asked.sort if asked.sort.removeprefix("-") in sorts else first
     column = sorts[key.removeprefix("-")]
     order = column.desc() if key.startswith("-") else column.asc()
-    found = connection.execute(query.order_by(order).limit(asked.rows).offset(asked.offset))
-    return Page([make(row) for row in found], total, asked)
+    found = connection.execute(query.order_by(order).limit(asked.rows).offset(asked.offset)).all()
+    is_all = (
+        bool(asked.search) and asked.page == 1 and len(found) < asked.rows
+    )  # a search is dear: it is not made twice
+    total = len(found) if is_all else _counted(connection, query, most)
+    is_more = bool(most) and total > most
+    return Page([make(row) for row in found], most if is_more else total, asked, is_more)
+
+
+def _counted(connection: Connection, query: Select[Any], most: int) -> int:
+    counted = query.order_by(None).limit(most + 1) if most else query.order_by(None)
+    rows = counted.with_only_columns(literal(1).label("one"), maintain_column_froms=True).subquery()
+    return connection.execute(select(func.count()).select_from(rows)).scalar_one()

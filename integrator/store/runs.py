@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Connection, Select, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connectors.model import Effect
 from flows.errors import Fenced
 from flows.model import Cursor, Progress, RunStatus
-from integrator.errors import NotFoundHere, RunInProgress, RunIsOver
+from integrator.errors import NotFoundHere, NothingToRetry, RunInProgress, RunIsOver
+from integrator.store import moved
 from integrator.store.flows import Flows
 from integrator.store.line import Line
 from integrator.store.moments import iso
+from integrator.store.progress import progress_from, progress_text
+from integrator.store.run_events import Happened, note
 from integrator.store.tables import flows, outcomes, runs
+from integrator.store.wrong_records import IS_WRONG, Only, any_wrong
 
 UNFINISHED: Final = (RunStatus.WAITING, RunStatus.RUNNING)
 OVER: Final = (RunStatus.SUCCEEDED, RunStatus.WITH_ERRORS)
 """Nothing is left to do in such a run; every other one can go on where it stopped."""
-WRONG: Final = (Effect.FAILED.value, Effect.CONFLICT.value)
-"""What `runs errors` tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Run:
     started_by: str = ""
     not_before: float | None = None
     retries: int = 0
+    retry_of: int | None = None
+    retry_only: Only = field(default_factory=Only)
 
     def document(self) -> dict[str, Any]:
         """As `runs show --json` prints it."""
@@ -60,6 +62,8 @@ class Run:
             document |= {"due": iso(self.due), "started_by": self.started_by}
         if self.status is RunStatus.WAITING and self.not_before is not None:
             document["not_before"] = iso(self.not_before)
+        if self.retry_of is not None:
+            document |= {"retry_of": self.retry_of, "retry_only": self.retry_only.document()}
         if self.error_message:
             document["error"] = {"code": self.error_code, "message": self.error_message}
         return document
@@ -83,16 +87,42 @@ class Runs:
         self._flows = flows
         self.line = Line(connection)
 
-    def start(self, flow: str, started_by: str = "") -> Run:
+    def start(self, flow: str, started_by: str = "", **retry: Any) -> Run:
         """A new run of this flow, waiting to be claimed. Raises NotFoundHere; RunInProgress where one is not over."""
         flow_id = self._flows.id_of(flow)
         unfinished = select(runs.c.id).where(runs.c.flow_id == flow_id, runs.c.status.in_(UNFINISHED))
         other = self._connection.scalar(unfinished.order_by(runs.c.id).limit(1))
         if other is not None:
             raise _in_progress(flow, other)
-        values = {"flow_id": flow_id, "status": RunStatus.WAITING.value, "started_by": started_by}
+        values = {"flow_id": flow_id, "status": RunStatus.WAITING.value, "started_by": started_by, **retry}
         made = self._connection.execute(insert(runs).values(values).returning(runs.c.id)).scalar_one()
+        note(self._connection, made, Happened.QUEUED, started_by)
         return self.get(made)
+
+    def retry(self, run_id: int, only: Only = Only(), started_by: str = "") -> Run:  # noqa: B008 - it is frozen
+        """A new run of the same flow that tries again what went wrong in this one, and nothing else.
+
+        Raises NotFoundHere, NothingToRetry; RunInProgress where a run of the flow, this one or another, is not over.
+        """
+        run = self.get(run_id)
+        if run.status not in UNFINISHED and not any_wrong(self._connection, run_id, only):
+            raise NothingToRetry(
+                f"No such record went wrong in run {run_id}: `integrator runs errors {run_id}` shows all."
+            )
+        return self.start(run.flow, started_by, retry_of=run_id, retry_only=only.text)
+
+    def resume(self, run_id: int, by: str = "") -> Run:
+        """The run waits for a worker again, under its id. One that waits or runs already stays as it is.
+
+        Raises NotFoundHere; RunIsOver where nothing is left to do.
+        """
+        run = self.get(run_id)
+        if run.status in OVER:
+            raise _is_over(run)
+        if run.status not in UNFINISHED:
+            self.line.rejoin(run_id)
+            note(self._connection, run_id, Happened.RESUMED, by)
+        return self.get(run_id)
 
     def claim(self, run_id: int, worker: str = "", *, only_waiting: bool = False) -> Claim:
         """Take the run over: its fence rises, so whoever had it before is fenced off.
@@ -108,7 +138,8 @@ class Runs:
         except IntegrityError as error:
             raise _in_progress(run.flow, self._running(run.flow_id)) from error
         if row is None:
-            raise RunIsOver(f"Run {run_id} of flow {run.flow} is over ({run.status}): start the flow again.")
+            raise _is_over(run)
+        note(self._connection, run_id, Happened.STARTED, worker)
         return Claim(run_id, run.flow_id, row.fence, json.loads(row.cursor) if row.cursor else None)
 
     def end(
@@ -124,6 +155,7 @@ class Runs:
         """The run ends. Raises Fenced where it is no longer ours."""
         values: dict[str, Any] = {"status": status.value, "error_code": code, "error_message": message}
         self._let_go(run_id, fence, {**values, "ended_at": time.time()}, progress)
+        note(self._connection, run_id, Happened.ENDED, status.value)
         if status in OVER:
             self._forget_what_went_well(run_id)
 
@@ -136,6 +168,7 @@ class Runs:
         code: str = "",
         message: str = "",
         progress: Progress | None = None,
+        event: Happened = Happened.STOPPED,
     ) -> None:
         """The run waits again, with `not_before` until then, as a retry; one that is to be cancelled is cancelled.
 
@@ -146,28 +179,35 @@ class Runs:
         values |= {"error_code": code, "error_message": message, "ended_at": case((runs.c.cancel, time.time()))}
         if not_before is not None:
             values["retries"] = runs.c.retries + 1
+            event, message = Happened.RETRY_LATER, f"{iso(not_before)} {message}"
         self._let_go(run_id, fence, values, progress)
+        note(self._connection, run_id, event, message)
 
     def _let_go(self, run_id: int, fence: int, values: dict[str, Any], progress: Progress | None) -> None:
         if progress is not None:
             values["progress"] = progress_text(progress)
         ours = (runs.c.id == run_id, runs.c.fence == fence, runs.c.status == RunStatus.RUNNING)
-        if self._connection.execute(update(runs).where(*ours).values(values)).rowcount != 1:
+        let_go = update(runs).where(*ours).values(values).returning(runs.c.progress, runs.c.counted)
+        row = self._connection.execute(let_go).one_or_none()
+        if row is None:
             raise Fenced(f"run {run_id}")
+        moved.count(self._connection, run_id, row.progress, row.counted, time.time())
 
     def _forget_what_went_well(self, run_id: int) -> None:
         """A run that is over is never resumed: of its records only those that went wrong are told any more."""
-        wrong = outcomes.c.effect.in_(WRONG)
-        self._connection.execute(delete(outcomes).where(outcomes.c.run_id == run_id, ~wrong))
+        self._connection.execute(delete(outcomes).where(outcomes.c.run_id == run_id, ~IS_WRONG))
 
-    def request_cancel(self, run_id: int) -> RunStatus:
+    def request_cancel(self, run_id: int, by: str = "") -> RunStatus:
         """Ask a running run to stop after its page; one that waits is cancelled at once. Gives its status then."""
         run = self.get(run_id)
+        if run.status in UNFINISHED and not run.cancel:
+            note(self._connection, run_id, Happened.CANCEL_ASKED, by)
         if run.status is RunStatus.RUNNING:
             self._connection.execute(update(runs).where(runs.c.id == run_id).values(cancel=True))
         elif run.status is RunStatus.WAITING:
             values = {"status": RunStatus.CANCELLED.value, "ended_at": time.time()}
             self._connection.execute(update(runs).where(runs.c.id == run_id).values(values))
+            note(self._connection, run_id, Happened.ENDED, RunStatus.CANCELLED.value)
         return self.get(run_id).status
 
     def get(self, run_id: int) -> Run:
@@ -194,7 +234,7 @@ class Runs:
         self.get(run_id)
         columns = outcomes.c
         query = select(columns.key, columns.line, columns.step, columns.code, columns.recovery, columns.message)
-        wrong = query.where(columns.run_id == run_id, columns.effect.in_(WRONG))
+        wrong = query.where(columns.run_id == run_id, IS_WRONG)
         rows = self._connection.execute(wrong.order_by(columns.line, columns.key))
         return [{**row._mapping, "line": row.line or None} for row in rows]
 
@@ -202,18 +242,6 @@ class Runs:
         query = select(func.max(runs.c.id)).where(runs.c.flow_id == flow_id, runs.c.status == RunStatus.RUNNING)
         found: int = self._connection.execute(query).scalar_one()
         return found
-
-
-def progress_text(progress: Progress) -> str:
-    """Progress as it is stored."""
-    document = {"counts": progress.counts, "calls": progress.calls, "seconds": progress.seconds}
-    return json.dumps(document, separators=(",", ":"))
-
-
-def progress_from(text: str) -> Progress:
-    """Progress as it was stored."""
-    stored = json.loads(text)
-    return Progress(Counter(stored.get("counts", {})), Counter(stored.get("calls", {})), stored.get("seconds", 0.0))
 
 
 def _select() -> Select[Any]:
@@ -239,6 +267,8 @@ def _run(row: Any) -> Run:
         started_by=row.started_by,
         not_before=row.not_before,
         retries=row.retries,
+        retry_of=row.retry_of,
+        retry_only=Only.stored(row.retry_only),
     )
 
 
@@ -263,3 +293,7 @@ def _in_progress(flow: str, run_id: int) -> RunInProgress:
         f"or `integrator runs resume {run_id}` where its process is gone.",
         run_id,
     )
+
+
+def _is_over(run: Run) -> RunIsOver:
+    return RunIsOver(f"Run {run.id} of flow {run.flow} is over ({run.status}): start the flow again.")

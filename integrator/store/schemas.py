@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from marshmallow import Schema, fields, post_load
+from marshmallow import Schema, ValidationError, fields, post_load
 
 from iclients.model import Consent, Token
 from iclients.schemas import SecretText
 
+UNREADABLE: Final = (ValueError, TypeError, ValidationError)
+"""What loading a stored document raises when it is damaged, or is none."""
 _FOR_SIGNING_IN: Final = ("openid", "profile", "offline_access")
 """Scopes that tokens are never asked for: they say what else a consent brings (OpenID Connect Core §5.4, §11)."""
 

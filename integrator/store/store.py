@@ -25,8 +25,9 @@ from integrator.store.journal import DatabaseJournal
 from integrator.store.keys import KeysReport, any_sealed, keys_doctor, rotate
 from integrator.store.liveness import RunLocks
 from integrator.store.notices import Notices
-from integrator.store.runs import Claim, Runs
+from integrator.store.runs import Claim, Run, Runs
 from integrator.store.sealed import Key, Seal
+from integrator.store.wrong_records import WrongRecords
 
 
 class Transaction:
@@ -81,6 +82,10 @@ class Store:
     def journal(self, claim: Claim) -> DatabaseJournal:
         """The journal of a run that was claimed."""
         return DatabaseJournal(self.database.engine, claim.run_id, claim.flow_id, claim.fence)
+
+    def retried(self, run: Run) -> WrongRecords | None:
+        """What this run tries again, and nothing else; None where it moves everything."""
+        return None if run.retry_of is None else WrongRecords(self.database.engine, run.retry_of, run.retry_only)
 
     def keys_doctor(self) -> KeysReport:
         """What is wrong with the keys."""

@@ -153,6 +153,7 @@ runs = Table(
     Column("rescues", Integer, nullable=False, server_default="0"),
     Column("retry_of", Integer),
     Column("retry_only", Text, nullable=False, server_default=""),
+    Column("counted", Text, nullable=False, server_default=""),
     UniqueConstraint("flow_id", "due"),
     Index(
         "ix_runs_running_flow",
@@ -293,5 +294,14 @@ sign_in_tries = Table(
     Column("at", Float, nullable=False),
 )
 
+Index("ix_runs_flow_id_id", runs.c.flow_id, runs.c.id)  # a flow's last runs stand on its page and in the list of flows
 Index("ix_runs_status_id", runs.c.status, runs.c.id)  # lists of runs are filtered by status, the newest first
 Index("ix_runs_status_ended_at", runs.c.status, runs.c.ended_at)  # what went wrong of late is counted on every page
+
+_WRONG: Final = text("effect IN ('failed', 'conflicts')")
+Index(
+    "ix_outcomes_wrong_key", outcomes.c.run_id, outcomes.c.key, sqlite_where=_WRONG
+)  # a few among a million that went well
+# causes are found by stepping through this one, and the records of one cause stand in it by key: no other column between
+Index("ix_outcomes_wrong_code", outcomes.c.run_id, outcomes.c.code, sqlite_where=_WRONG)
+Index("ix_outcomes_wrong_line", outcomes.c.run_id, outcomes.c.line, sqlite_where=_WRONG)

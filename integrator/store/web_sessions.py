@@ -22,6 +22,8 @@ IDLE_SECONDS: Final = 8 * 3600.0
 LONGEST_SECONDS: Final = 24 * 3600.0
 TOUCH_SECONDS: Final = 60.0
 """So exactly it is known when a session was used last: most requests write nothing."""
+KNOWN_SECONDS: Final = 24 * 3600.0
+"""So long it is known whose a session was that is over: what was sent in it is theirs."""
 TOAST_CHARACTERS: Final = 1000
 
 
@@ -42,8 +44,9 @@ class WebSessions:
         self._connection = connection
 
     def begin(self, user: User, now: float) -> str:
-        """A new session's token, which only the browser keeps. Those that are over go."""
-        self._connection.execute(delete(web_sessions).where(not_(_lives(now))))
+        """A new session's token, which only the browser keeps. Those that are over for long go."""
+        long_over = web_sessions.c.created_at <= now - LONGEST_SECONDS - KNOWN_SECONDS
+        self._connection.execute(delete(web_sessions).where(long_over))
         token = secrets.token_urlsafe(TOKEN_BYTES)
         row = {"token_hash": token_hash(token), "user_id": user.id, "created_at": now, "seen_at": now}
         self._connection.execute(insert(web_sessions).values(row))
@@ -56,6 +59,12 @@ class WebSessions:
         found = query.where(web_sessions.c.token_hash == token_hash(token), _lives(now))
         row = self._connection.execute(found).one_or_none()
         return None if row is None else WebSession(row.session, user_of(row), row.seen_at, row.toast)
+
+    def user_of_ended(self, token: str, now: float) -> int | None:
+        """Whose session this was, by their id: one that time has ended. Nobody's, where somebody has ended it."""
+        query = select(web_sessions.c.user_id).where(web_sessions.c.token_hash == token_hash(token), not_(_lives(now)))
+        user_id: int | None = self._connection.scalar(query)
+        return user_id
 
     def touch(self, session: WebSession, now: float) -> None:
         """It was used now."""

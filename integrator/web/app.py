@@ -13,9 +13,11 @@ from jinja2 import StrictUndefined
 
 from integrator.bootstrap import Installation
 from integrator.errors import defect_sentence
-from integrator.web.current import KEY
+from integrator.local_azure import LocalAzure
+from integrator.web.current import AZURE_KEY, KEY, STREAMS_KEY, WATCHED_KEY
 from integrator.web.entering import let_in
 from integrator.web.layout import add_layout
+from integrator.web.live import Streams, Watched
 from integrator.web.mistakes import register_mistakes
 from integrator.web.protection import protect
 from integrator.web.views import (
@@ -25,6 +27,7 @@ from integrator.web.views import (
     connection_form,
     connections,
     consent,
+    flow_form,
     flows,
     health,
     home,
@@ -57,6 +60,7 @@ _VIEWS: Final = (
 connections.views.register_blueprint(connection_form.views)
 connections.views.register_blueprint(picker.views)
 iclients.views.register_blueprint(iclient_form.views)
+flows.views.register_blueprint(flow_form.views)
 LONGEST_BODY_BYTES: Final = 64 * 1024
 LOG: Final = logging.getLogger("integrator.web")
 _REDIRECT: Final = 308
@@ -67,6 +71,9 @@ _Caught = tuple[type, BaseException, TracebackType] | tuple[None, None, None]
 class Web(Flask):
     """Flask that logs no address: the path may hold a link, the query a code. Nor does its router redirect: it would send
     people, with that path, to a host and a scheme that the request itself names."""
+
+    streams: Streams
+    """What holds threads for long: whoever stops the server ends them."""
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """What is nearly the address of a page is no page."""
@@ -97,11 +104,14 @@ class Prefixed:
         return answer
 
 
-def create_app(installation: Installation) -> Web:
-    """The application that serves this installation."""
+def create_app(installation: Installation, azure: LocalAzure | None = None) -> Web:
+    """The application that serves this installation; with a local Azure, it offers that to newcomers."""
     app = Web("integrator.web")
     app.url_map.merge_slashes = app.url_map.redirect_defaults = False
     app.extensions[KEY] = installation
+    app.extensions[AZURE_KEY] = azure
+    app.extensions[STREAMS_KEY] = app.streams = Streams()
+    app.extensions[WATCHED_KEY] = Watched()
     app.config.update(MAX_CONTENT_LENGTH=LONGEST_BODY_BYTES, PROPAGATE_EXCEPTIONS=False)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

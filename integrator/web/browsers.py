@@ -85,6 +85,14 @@ def is_our_page() -> bool:
     return _proves(told, session_token() if g.get("person") else known_browser(), PAGES)
 
 
+def is_page_of_the_session_that_ended() -> bool:
+    """Whether a page of ours sent this form in the session that the browser names still, though it is over."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return False
+    told = request.headers.get(FORM_HEADER) or request.form.get(FORM_FIELD, "")
+    return _proves(told, session_token(), PAGES)
+
+
 def remember_new_browser(answer: Response) -> Response:
     """Give the secret that the page's forms were made with to the browser."""
     if "new_browser" in g:

@@ -10,9 +10,14 @@ from flask import current_app, g
 
 from integrator.access import User
 from integrator.bootstrap import Installation
+from integrator.local_azure import LocalAzure
 from integrator.store.pages import Reading
+from integrator.web.live import Streams, Watched
 
 KEY: Final = "integrator"
+AZURE_KEY: Final = "local azure"
+STREAMS_KEY: Final = "streams"
+WATCHED_KEY: Final = "watched"
 
 
 def installation() -> Installation:
@@ -24,6 +29,21 @@ def installation() -> Installation:
     if "acting" not in g:
         g.acting = _acting(served, user.actor)
     return cast(Installation, g.acting)
+
+
+def local_azure() -> LocalAzure | None:
+    """The local Azure that this server may start; None where it is served without one."""
+    return cast("LocalAzure | None", current_app.extensions[AZURE_KEY])
+
+
+def streams() -> Streams:
+    """The streams of this server."""
+    return cast(Streams, current_app.extensions[STREAMS_KEY])
+
+
+def watched() -> Watched:
+    """What was seen lately of runs that move."""
+    return cast(Watched, current_app.extensions[WATCHED_KEY])
 
 
 def person() -> User | None:

@@ -71,6 +71,11 @@ def keep(back: str, typed: Iterable[tuple[str, str]], left_out: Iterable[str] = 
     return _drafts().keep(Draft(_user_id(), back, kept, installation().clock.now()))
 
 
+def keep_for(user_id: int, back: str, typed: Iterable[tuple[str, str]]) -> str:
+    """Keep what this user has typed, who is not signed in now; gives the token."""
+    return _drafts().keep(Draft(user_id, back, tuple(typed), installation().clock.now()))
+
+
 def find(token: str) -> Draft | None:
     """The draft of whoever is signed in."""
     return _drafts().find(token, _user_id(), installation().clock.now()) if token else None

@@ -5,14 +5,17 @@ A view that nobody has thought about wants somebody who is signed in, and refuse
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, redirect, request, url_for
 
 from integrator.access import PUBLIC, may, verb_of
-from integrator.store.account_rows import reading_accounts, writing_accounts
+from integrator.errors import DatabaseUnusable
+from integrator.store.account_rows import noting_accounts, reading_accounts, writing_accounts
 from integrator.store.web_sessions import TOUCH_SECONDS, WebSession
+from integrator.web import unsent
 from integrator.web.browsers import is_our_page, remember_new_browser, session_token
 from integrator.web.current import installation, person
 from integrator.web.messages import Message, page
@@ -61,9 +64,11 @@ def toast(text: str) -> None:
 def take_toast() -> str:
     """What is to be told on this page, once."""
     session: WebSession | None = g.get("session")
+    if told_here := g.get("told_here"):
+        return str(told_here)
     if session is None or not session.toast or request.method not in SAFE:
         return ""
-    with writing_accounts(installation().store) as rows:
+    with suppress(DatabaseUnusable), noting_accounts(installation().store) as rows:  # else it is told once more
         rows.sessions.leave_toast(session.id, "")
     return session.toast
 
@@ -75,7 +80,7 @@ def _session() -> WebSession | None:
     with reading_accounts(installation().store) as rows:
         found = rows.sessions.find(token, now)
     if found is not None and now - found.seen_at > TOUCH_SECONDS:
-        with writing_accounts(installation().store) as rows:
+        with suppress(DatabaseUnusable), noting_accounts(installation().store) as rows:  # else the next request does it
             rows.sessions.touch(found, now)
     return found
 
@@ -98,8 +103,9 @@ def _what(view: str) -> tuple[str, str]:
 
 
 def _to_sign_in(is_change: bool) -> Response:
-    """Where one signs in, and comes back to the page; a part of a page that is asked for by itself is told so."""
-    where = "" if is_change else request.full_path.rstrip("?")
+    """Where one signs in, and comes back to the page, or to the form that was sent; a part of a page that is asked for by
+    itself is told so."""
+    where = local_path(unsent.keep() if is_change else request.full_path.rstrip("?"))
     address = url_for("sign_in.form") + (f"?{NEXT}={quote(where, safe='/')}" if where not in ("", "/") else "")
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g, request
 
+from integrator.access import PUBLIC
 from integrator.store.listing_home import Needs, needs
 from integrator.web import assets, fields, lists, moments, states
 from integrator.web.browsers import FORM_FIELD, FORM_HEADER, page_proof
@@ -66,6 +67,7 @@ def add_layout(app: Flask) -> None:
         "needs": needs_now,
         "theme": theme,
         "take_toast": take_toast,
+        "this_page": this_page,
         "Column": lists.Column,
         "FORM_FIELD": FORM_FIELD,
         "FORM_HEADER": FORM_HEADER,
@@ -79,6 +81,13 @@ def theme() -> str:
     """Light or dark, where somebody has chosen; empty: as the system is."""
     told = request.cookies.get(THEME_COOKIE, "")
     return told if told in THEMES else ""
+
+
+def this_page() -> str:
+    """The path of the page that is shown, to come back to it; the first page where that may hold a link or a code."""
+    view = request.endpoint
+    is_a_page = request.method == "GET" and view is not None and view not in PUBLIC
+    return request.full_path.rstrip("?") if is_a_page else "/"
 
 
 def needs_now() -> Needs:

@@ -1,4 +1,4 @@
-"""Serves the application: waitress with a few threads, ended in order.
+"""Serves the application: waitress with some threads, ended in order.
 
 When it is to end, nobody new is let in, and who is being answered still gets their answer: a code that was sent to the
 provider must not end in a cut connection.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
@@ -16,23 +17,33 @@ from waitress import create_server, wasyncore
 
 from integrator.errors import UserError
 
-THREADS: Final = 8
+THREADS: Final = 28
+"""Of them `integrator.web.live` holds some for long."""
 DRAIN_SECONDS: Final = 20.0
 LONGEST_HEADERS_BYTES: Final = 64 * 1024
 LONGEST_BODY_BYTES: Final = 128 * 1024
 QUIET_SECONDS: Final = 30
+ARRIVAL_SECONDS: Final = 60.0
+"""So long a request may take to come in whole: a byte now and then keeps no connection open."""
+MOST_CONNECTIONS: Final = 400
 _TICK_SECONDS: Final = 0.1
 
 
 class Server:
     """Listens from the moment it is made; `run` answers until somebody calls `stop`."""
 
-    def __init__(self, app: Any, host: str, port: int) -> None:
-        """Raises UserError where this address cannot be had."""
+    def __init__(self, app: Any, host: str, port: int, ending: Callable[[], None] = lambda: None) -> None:
+        """`ending` is called when it is to end, so that nobody is answered for long any more.
+
+        Raises UserError where this address cannot be had.
+        """
+        self._ending = ending
         logging.getLogger("waitress").setLevel(
             logging.CRITICAL
         )  # what it tells names paths, and a path may be a secret
         self._stopping = threading.Event()
+        self._now = monotonic
+        self._coming: dict[Any, float] = {}
         self._map: dict[int, Any] = {}
         self._listener = _bound(host, port)
         self._server = create_server(
@@ -44,12 +55,15 @@ class Server:
             max_request_header_size=LONGEST_HEADERS_BYTES,
             max_request_body_size=LONGEST_BODY_BYTES,
             channel_timeout=QUIET_SECONDS,
+            connection_limit=MOST_CONNECTIONS,
+            clear_untrusted_proxy_headers=False,  # `integrator.web.addresses` reads one of them, and knows whom to trust
         )
         self.url = _url(host, self._listener.getsockname()[1])
 
     def stop(self) -> None:
         """Let `run` end soon. May be called from a signal, and from any thread."""
         self._stopping.set()
+        self._ending()
         self._server.pull_trigger()
 
     def run(self) -> None:
@@ -70,6 +84,16 @@ class Server:
 
     def _turn(self, timeout_seconds: float) -> None:
         wasyncore.loop(timeout=timeout_seconds, use_poll=True, map=self._map, count=1)
+        self._drop_the_slow()
+
+    def _drop_the_slow(self) -> None:
+        """End the connections whose request has been coming in for too long."""
+        now = self._now()
+        coming = [(channel.request, channel) for channel in self._server.active_channels.values() if channel.request]
+        self._coming = {request: self._coming.get(request, now) for request, _ in coming}
+        for request, channel in coming:
+            if now - self._coming[request] > ARRIVAL_SECONDS:
+                channel.will_close = True
 
     def _is_answering(self) -> bool:
         return any(channel.requests or channel.total_outbufs_len for channel in self._server.active_channels.values())

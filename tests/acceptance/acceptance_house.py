@@ -129,7 +129,7 @@ def finish(
 def check_run(document: dict[str, Any]) -> dict[str, Any]:
     """A run's document as the contract has it, and every record that was read accounted for."""
     assert list(document)[:6] == ["run", "flow", "status", "counts", "calls", "seconds"]
-    more = {"started", "ended", "error", "due", "started_by", "not_before"}
+    more = {"started", "ended", "error", "due", "started_by", "not_before", "retry_of", "retry_only"}
     assert set(document) - more == {"run", "flow", "status", "counts", "calls", "seconds"}
     assert isinstance(document["run"], int)
     assert document["status"] in STATUSES

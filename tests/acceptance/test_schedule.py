@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from acceptance_house import House, Lab, csv_text, finish, flow, running_lab, un
 pytestmark = [pytest.mark.acceptance, pytest.mark.kill]
 
 KILLS = int(os.environ.get("INTEGRATOR_KILLS", "20"))
-SEED = int(os.environ.get("INTEGRATOR_KILLS_SEED", "20261121"))
+SEED = os.environ.get("INTEGRATOR_KILLS_SEED") or str(random.randrange(1_000_000))
 VAULTS, ROWS = 10, 24
 LATENCY_SECONDS = 0.02
 LONGEST_KILL_SECONDS, LONGEST_RUN_SECONDS = 1.0, 0.4
+RESCUES = 5
+LOCKED_SECONDS = 12  # longer than anybody waits for the database
 YEARLY = {"cron": "0 0 1 1 *"}
 READY = "Integrator is at "
 
@@ -79,6 +82,17 @@ class Scheduled:
         """Whether so many runs are over, and well."""
         return sum(run["status"] == "succeeded" for run in self.runs(kind)) >= count
 
+    def works_on(self, kind: str, attempt: int) -> bool:
+        """Whether the only run of these is under way for this time."""
+        return [(run["status"], run["attempt"]) for run in self.runs(kind)] == [("running", attempt)]
+
+    def hurried(self, kind: str) -> bool:
+        """Whether a run of these waits to be tried again; now it need not wait any longer."""
+        waiting = [run["id"] for run in self.runs(kind) if run["not_before"]]
+        with closing(sqlite3.connect(self.house.home / "integrator.db", timeout=30)) as connection, connection:
+            connection.executemany("update runs set not_before = 1 where id = ?", [(run_id,) for run_id in waiting])
+        return bool(waiting)
+
     def judge(self, kind: str) -> None:
         """Every due time has one run, every row one version."""
         runs = self.runs(kind)
@@ -111,8 +125,8 @@ def scheduled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduled]:
 def _document(house: House, lab: Lab) -> dict[str, Any]:
     here = {"name": "here", "connector": "files", "settings": {"folder": str(house.files)}}
     flows = []
-    for kind in ("kill", "freeze", "beside", "stop"):
-        for number in range(KILLS if kind != "stop" else 1):
+    for kind, count in {"kill": KILLS, "freeze": KILLS, "beside": KILLS, "stop": 1, "crash": 1, "lock": 2}.items():
+        for number in range(count):
             house.file(f"{kind}-{number}.csv", csv_text(*(f"{kind}-{number}-{row},x{row}" for row in range(ROWS))))
             origin, vault = ("here", f"{kind}-{number}.csv"), (f"copy{number % VAULTS}", "secrets")
             moved = flow(f"{kind}-{number}", origin, vault, fields=("name", "value"))
@@ -124,6 +138,12 @@ def _document(house: House, lab: Lab) -> dict[str, Any]:
     return document
 
 
+def _random(kind: str) -> random.Random:
+    """Other moments every time: set INTEGRATOR_KILLS_SEED to what this prints to have them again."""
+    print(f"INTEGRATOR_KILLS_SEED={SEED}")
+    return random.Random(f"{SEED} {kind}")
+
+
 def _killed(process: subprocess.Popen[str]) -> None:
     process.kill()
     out, err = process.communicate()
@@ -133,7 +153,7 @@ def _killed(process: subprocess.Popen[str]) -> None:
 
 def test_servers_that_are_killed_neither_lose_nor_double_a_due_run(scheduled: Scheduled) -> None:
     """Every other one is killed while its successor is there already."""
-    chance = random.Random(f"{SEED} kill")
+    chance = _random("kill")
     server = scheduled.start()
     for number in range(KILLS):
         scheduled.make_due(f"kill-{number}")
@@ -152,7 +172,7 @@ def test_servers_that_are_killed_neither_lose_nor_double_a_due_run(scheduled: Sc
 
 
 def test_servers_that_are_frozen_neither_lose_nor_double_a_due_run(scheduled: Scheduled) -> None:
-    chance = random.Random(f"{SEED} freeze")
+    chance = _random("freeze")
     with scheduled.serving() as one, scheduled.serving() as other:
         for number in range(KILLS):
             scheduled.make_due(f"freeze-{number}")
@@ -166,7 +186,7 @@ def test_servers_that_are_frozen_neither_lose_nor_double_a_due_run(scheduled: Sc
 
 
 def test_two_servers_side_by_side_do_each_due_run_once(scheduled: Scheduled) -> None:
-    chance = random.Random(f"{SEED} beside")
+    chance = _random("beside")
     with ExitStack() as stack:
         for _ in range(2):
             stack.enter_context(scheduled.serving())
@@ -199,6 +219,44 @@ def test_a_server_that_is_told_to_end_puts_its_run_back_in_line(scheduled: Sched
     scheduled.lab.settings(latency_seconds=LATENCY_SECONDS)
 
 
+def test_a_run_that_takes_its_server_along_again_and_again_is_ended(scheduled: Scheduled) -> None:
+    scheduled.lab.settings(latency_seconds=5)  # so no page is stored before the server is gone
+    scheduled.make_due("crash-0")
+    for attempt in range(1, RESCUES + 2):
+        server = scheduled.start()
+        until(partial(scheduled.works_on, "crash", attempt), 20)
+        _killed(server)
+    with scheduled.serving():
+        until(lambda: scheduled.runs("crash")[0]["status"] == "failed", 20)
+    (run,) = scheduled.house("runs", "list", "--flow", "crash-0", "--json").json
+    assert run["error"]["code"] == "crashed"
+    assert run["error"]["message"].endswith(f"`integrator runs resume {run['run']}`.")
+    scheduled.lab.settings(latency_seconds=0)
+    scheduled.house("runs", "resume", str(run["run"]))
+    assert {scheduled.lab.versions("copy0", f"crash-0-{row}") for row in range(ROWS)} == {1}
+    scheduled.lab.settings(latency_seconds=LATENCY_SECONDS)
+
+
+def test_a_database_that_is_locked_for_long_loses_and_doubles_nothing(scheduled: Scheduled) -> None:
+    scheduled.lab.settings(latency_seconds=0.1)
+    with scheduled.serving():
+        for number in range(2):
+            scheduled.make_due(f"lock-{number}")
+        until(lambda: any(run["status"] == "running" for run in scheduled.runs("lock")), 10)
+        with closing(sqlite3.connect(scheduled.house.home / "integrator.db", timeout=30)) as other:
+            other.execute("begin immediate")
+            time.sleep(LOCKED_SECONDS)
+        scheduled.lab.settings(latency_seconds=0)
+        until(lambda: scheduled.all_done("lock", 2) or scheduled.hurried("lock"), 60, every=0.5)
+        until(lambda: scheduled.all_done("lock", 2), 60, every=0.1)
+    assert {run["flow"]: run["due"] for run in scheduled.runs("lock")} == {
+        name: due for name, due in scheduled.due.items() if name.startswith("lock-")
+    }
+    for number in range(2):
+        assert {scheduled.lab.versions(f"copy{number}", f"lock-{number}-{row}") for row in range(ROWS)} == {1}
+    scheduled.lab.settings(latency_seconds=LATENCY_SECONDS)
+
+
 def test_a_second_server_says_that_it_is_one(scheduled: Scheduled) -> None:
     with scheduled.serving():
         process = scheduled.start()
@@ -220,3 +278,21 @@ def test_a_flow_is_paused_and_resumed_at_the_command_line(new_house: House, tmp_
     assert new_house("flows", "resume", "f", "--json").json == {"flow": "f", "paused": None}
     told = new_house("flows", "next", "f", "--count", "2", "--json").json
     assert (told["schedule"], len(told["next"])) == ("at 00:00, on the 1st, in January (UTC)", 2)
+
+
+def test_a_flow_whose_time_zone_has_gone_says_so_and_can_be_mended(new_house: House) -> None:
+    files = {"name": "here", "connector": "files", "settings": {"folder": str(new_house.files)}}
+    moved = flow("f", ("here", "a.csv"), ("here", "b.csv"), fields=("name",), plaintext=True)
+    document = {
+        "version": 1,
+        "connections": [files],
+        "flows": [{**moved, "schedule": {**YEARLY, "timezone": "Asia/Tokyo"}}],
+    }
+    new_house.apply(document)
+    with closing(sqlite3.connect(new_house.home / "integrator.db")) as connection, connection:
+        connection.execute("update flows set document = replace(document, 'Asia/Tokyo', 'Asia/Bonn')")
+    assert new_house("flows", "show", "f", "--json").json["schedule"]["timezone"] == "Asia/Bonn"
+    sentence = new_house("flows", "next", "f", code=1).sentence
+    assert sentence.startswith("Flow f is not started by itself: its schedule is not a time zone")
+    new_house.apply(document)
+    assert len(new_house("flows", "next", "f", "--json").json["next"]) == 5

@@ -26,8 +26,10 @@ HOMES = {
     ],
     "sqlalchemy": ["integrator/store/*", "connectors/sql/*"],
     "alembic": ["integrator/store/*"],
+    "werkzeug": ["integrator/web/*"],
     "flask": ["integrator/web/*", "integrator/api/*", "connectors/*/sandbox/*"],
     "waitress": ["integrator/web/server.py"],
+    "leather": ["integrator/web/charts.py"],
     "apscheduler": ["integrator/scheduler.py"],
     "joserfc": ["iclients/*", "connectors/*/sandbox/*"],
     "cryptography": [

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connectors.azure_key_vault import AzureKeyVault
+from connectors.azure_key_vault.schemas import WRITABLE_FIELDS
 from connectors.descriptor import Descriptor, ResourceDescriptor, Setting, load
 from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection
@@ -164,3 +165,28 @@ def test_a_connector_without_auth_types_takes_no_auth() -> None:
     plain.check(Connection("here", "plain"))
     with pytest.raises(SettingsError, match="it takes: none"):
         plain.check(Connection("here", "plain", auth="client_credentials"))
+
+
+def test_what_an_import_may_name_has_the_required_fields_first() -> None:
+    secrets = AzureKeyVault.descriptor.resources[0]
+    assert secrets.targets == ("name", "value", "content_type", "enabled", "not_before", "expires", "tags")
+    assert set(secrets.targets) == set(WRITABLE_FIELDS)
+    assert secrets.is_read
+
+
+def test_a_resource_may_stand_for_many_and_take_any_field(load_text: Load) -> None:
+    csv = load_text(
+        MINIMAL
+        + '[[resources]]\nname = "*.csv"\ntitle = "CSV"\nverbs = ["add"]\nopen_fields = true\nneeds_mapping = true\n'
+        + 'plaintext = true\nnote = "It is replaced."\nfields = ["b", "a"]\nrequired_fields = ["a"]\n'
+    ).resources[0]
+    assert (csv.is_pattern, csv.open_fields, csv.needs_mapping, csv.plaintext, csv.is_read) == (
+        True,
+        True,
+        True,
+        True,
+        False,
+    )
+    assert (csv.targets, csv.note) == (("a", "b"), "It is replaced.")
+    assert csv.is_called("Secrets.CSV")
+    assert not csv.is_called("secrets.json")

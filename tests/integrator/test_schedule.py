@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from integrator.scheduler import next_due, next_dues
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = (2026, 3, 29), (2026, 10, 25)
+ZERO, MINUTE = timedelta(0), timedelta(minutes=1)
 
 
 def at(*moment: int) -> float:
@@ -35,30 +37,75 @@ def times(cron: str, after: float, count: int = 3, timezone: str = "Europe/Berli
         ("30 2,3 * * *", ["29 03:30+02", "30 02:30+02", "30 03:30+02"]),
         ("30 * * * *", ["29 01:30+01", "29 03:30+02", "29 04:30+02"]),
         ("*/30 1-3 * * *", ["29 01:00+01", "29 01:30+01", "29 03:00+02"]),
+        ("*/15 * * * *", ["29 01:00+01", "29 01:15+01", "29 01:30+01", "29 01:45+01", "29 03:00+02", "29 03:15+02"]),
     ],
 )
 def test_what_the_clock_skips_in_spring_is_due_once_and_later(cron: str, expected: list[str]) -> None:
-    assert times(cron, at(*SPRING, 0, 45)) == expected
+    assert times(cron, at(*SPRING, 0, 45), len(expected)) == expected
 
 
 @pytest.mark.parametrize(
     ("cron", "expected"),
     [
         ("30 2 * * *", ["25 02:30+02", "26 02:30+01", "27 02:30+01"]),
+        ("0 2 * * *", ["25 02:00+02", "26 02:00+01", "27 02:00+01"]),
         ("0 3 * * *", ["25 03:00+01", "26 03:00+01", "27 03:00+01"]),
         ("30 2,3 * * *", ["25 02:30+02", "25 03:30+01", "26 02:30+01"]),
         ("30 * * * *", ["25 01:30+02", "25 02:30+02", "25 02:30+01"]),
         ("*/30 2 * * *", ["25 02:00+02", "25 02:30+02", "25 02:00+01"]),
+        ("*/30 * * * *", ["25 01:00+02", "25 01:30+02", "25 02:00+02", "25 02:30+02", "25 02:00+01", "25 02:30+01"]),
     ],
 )
 def test_what_comes_twice_in_autumn_is_due_the_first_time_and_stars_go_on(cron: str, expected: list[str]) -> None:
-    assert times(cron, at(*AUTUMN, 0, 45)) == expected
+    assert times(cron, at(*AUTUMN, 0, 45), len(expected)) == expected
 
 
 def test_every_minute_is_a_minute_later_all_through_both_days() -> None:
     for day in (SPRING, AUTUMN):
         dues = next_dues(Schedule("* * * * *", "Europe/Berlin"), at(*day, 0, 0), 300)
         assert {later - due for due, later in pairwise(dues)} == {60}
+
+
+CHANGES = {
+    "Europe/Berlin": (SPRING, AUTUMN),
+    "America/New_York": ((2026, 3, 8), (2026, 11, 1)),
+    "Australia/Lord_Howe": ((2026, 4, 4), (2026, 10, 3)),  # by half an hour
+    "America/Havana": ((2026, 3, 8), (2026, 11, 1)),  # at midnight
+}
+
+
+def walked(schedule: Schedule, start: int, end: int) -> list[int]:
+    """Due times, found minute by minute on the clock on the wall."""
+    zone, cron, seen = ZoneInfo(schedule.timezone), parse_cron(schedule.cron), set[datetime]()
+    found, before = set[int](), datetime.fromtimestamp(start, zone).utcoffset()
+
+    def matches(wall: datetime) -> bool:
+        return wall.minute in cron.minutes and wall.hour in cron.hours
+
+    for moment in range(start, end, 60):
+        local = datetime.fromtimestamp(moment, zone)
+        wall, jump = local.replace(tzinfo=None, fold=0), (local.utcoffset() or ZERO) - (before or ZERO)
+        skipped = [minutes for minutes in range(jump // MINUTE) if matches(wall - jump + minutes * MINUTE)]
+        found |= {moment + skipped[0] * 60} if skipped else set()
+        if matches(wall) and (cron.repeats or wall not in seen):
+            found.add(moment)
+        seen.add(wall)
+        before = local.utcoffset()
+    return sorted(due for due in found if due > start)
+
+
+@pytest.mark.parametrize("zone", CHANGES)
+def test_all_round_a_change_of_the_clock_due_times_are_those_of_a_walk_along_it(zone: str) -> None:
+    seed = random.randrange(1_000_000)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for day in CHANGES[zone] * 15:
+        minutes = chance.choice(["*", "*/15", "*/7", "0", "30", "15,45", "0-10/5", "59"])
+        hours = chance.choice(["*", "*/2", "0", "1", "2", "3", "1-3", "2,3", "23,0"])
+        schedule = Schedule(f"{minutes} {hours} * * *", zone)
+        start = int(datetime(*day, tzinfo=UTC).timestamp()) - 60 * chance.randrange(600, 800)
+        expected = walked(schedule, start, start + 44 * 3600)
+        assert next_dues(schedule, start, len(expected)) == expected, schedule
 
 
 def test_a_yearly_time_is_found_over_changes_of_the_clock() -> None:

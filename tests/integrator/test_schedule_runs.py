@@ -12,7 +12,6 @@ import pytest
 
 from connectors.connector import Connector
 from connectors.model import Connection
-from flows.errors import Fenced
 from flows.model import Export, Flow, Import, MappingRule, RunStatus, Schedule
 from iclients.errors import NotAuthorized, Recovery, RemoteError
 from iclients.testing import MovableClock
@@ -26,7 +25,8 @@ from integrator.standing import ConnectionStanding
 from integrator.store.flows import BY_HAND
 from integrator.store.runs import Run
 from integrator.store.store import Store
-from integrator.worker import FLOWS_A_TICK, RETRIES, Worker, plan, the_only_server, tick, working
+from integrator.vitals import the_only_server
+from integrator.worker import FLOWS_A_TICK, RETRIES, Worker, plan, tick, working
 
 START = 1_800_000_000.0
 """A whole hour in UTC."""
@@ -215,53 +215,6 @@ def test_flows_of_an_older_version_are_planned_when_a_server_starts(store: Store
     assert due(store) is None
     plan(store)
     assert due(store) == START + 3600
-
-
-def test_a_run_whose_worker_is_gone_waits_again_under_a_higher_fence(
-    store: Store, scheduled: None, queue: EmbeddedQueue, clock: MovableClock
-) -> None:
-    clock.advance(3600)
-    tick(store, queue)
-    lost = queue.take()
-    assert lost is not None
-    assert queue.rescue() == 0  # its worker lives
-    lost.held.close()
-    assert queue.rescue() == 1
-    assert queue.rescue() == 0
-    clock.advance(3600)
-    tick(store, queue)
-    again = queue.take()
-    assert again is not None
-    assert (again.run.id, again.run.attempt, again.claim.fence) == (lost.run.id, 2, lost.claim.fence + 2)
-    with pytest.raises(Fenced), store.writing() as stored:
-        stored.runs.end(lost.run.id, lost.claim.fence, RunStatus.SUCCEEDED)
-    again.held.close()
-
-
-def test_a_run_that_was_to_be_cancelled_is_not_rescued(
-    store: Store, scheduled: None, queue: EmbeddedQueue, clock: MovableClock
-) -> None:
-    clock.advance(3600)
-    tick(store, queue)
-    lost = queue.take()
-    assert lost is not None
-    with store.writing() as stored:
-        stored.runs.request_cancel(lost.run.id)
-    lost.held.close()
-    queue.rescue()
-    (run,) = runs(store)
-    assert (run.status, run.ended_at is None) == (RunStatus.CANCELLED, False)
-
-
-def test_a_queue_that_is_closed_gives_nothing_to_anybody_who_waits(queue: EmbeddedQueue) -> None:
-    taken: list[object] = []
-    waiting = [threading.Thread(target=lambda: taken.append(queue.take())) for _ in range(4)]
-    for thread in waiting:
-        thread.start()
-    queue.close()
-    for thread in waiting:
-        thread.join(10)
-    assert taken == [None] * 4
 
 
 def test_a_second_server_is_told_that_it_is_not_alone(store: Store) -> None:

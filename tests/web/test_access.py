@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,11 +31,8 @@ def views(web: WebHouse) -> Iterator[View]:
 
 
 def path_of(rule: Rule) -> str:
-    path = rule.rule
-    for name in rule.arguments:
-        path = path.replace(f"<int:{name}>", SAMPLES[name]).replace(f"<path:{name}>", SAMPLES[name])
-        path = path.replace(f"<{name}>", SAMPLES[name])
-    return path
+    """The path with a sample of each argument: of one that is new, any number."""
+    return re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda found: SAMPLES.get(found[1], "1"), rule.rule)
 
 
 def sent(browser: FlaskClient, view: View, **data: str) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert, select
 from web_house import SCOPE, WebHouse, title
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
@@ -21,6 +23,7 @@ from connectors.descriptor import Descriptor, Setting
 from connectors.model import ApiType, Connection
 from iclients.clouds import BUILT_IN
 from integrator.access import READER
+from integrator.store import tables
 from integrator.web.forms.known_scopes import of_connection, of_provider
 from integrator.web.forms.vault_address import recognized
 
@@ -114,7 +117,7 @@ def test_save_and_close_keeps_what_was_typed_as_a_document_would(web: WebHouse) 
         (
             "settings.vault_url",
             "contoso",
-            "Vault URL cannot be this: write it such as https://contoso.vault.azure.net.",
+            "Vault URL: this is a vault's name only, and the whole address is asked for, such as https://contoso.vault.azure.net.",
         ),
         ("settings.vault_url", "https://contoso.vault.azure.com", "contoso.vault.azure.com is no vault of a cloud"),
         ("settings.api_version", "latest", "API version cannot be this"),
@@ -211,7 +214,7 @@ def test_the_panel_gets_a_part_of_the_page_and_chooses_what_was_made(web: WebHou
     wrong = browser.post("/new/iclient", data=typed, headers=inside)
     assert (wrong.status_code, "Tenant ID is missing" in wrong.text) == (200, True)
     made = browser.post("/new/iclient", data=typed | {"tenant": sandbox.tenant}, headers=inside)
-    assert made.headers["HX-Trigger-After-Swap"] == '{"panel-done": {"name": "p"}}'
+    assert made.headers["HX-Trigger-After-Settle"] == '{"panel-done": {"name": "p"}}'
     assert 'hx-swap-oob="outerHTML"' in made.text
     assert '<option value="p" selected>' in made.text
 
@@ -245,8 +248,6 @@ class Wrongly:
 
     @staticmethod
     def iclient(web: WebHouse) -> Any:
-        from dataclasses import replace
-
         from iclients.credentials import ClientSecret
         from iclients.secret import Secret
 
@@ -354,6 +355,75 @@ def test_the_address_is_recognized_while_it_is_typed(web: WebHouse) -> None:
     assert "<img" not in browser.get(path, query_string={"settings.vault_url": f"https://{POLYGLOT}"}).text
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("contoso", "https://contoso.vault.azure.net"),
+        ("contoso.vault.azure.net/secrets", "https://contoso.vault.azure.net"),
+        ("https://contoso.vault.azure.net/secrets/x", "https://contoso.vault.azure.net"),
+        ("https://contoso.vault.azure.com", ""),
+    ],
+)
+def test_an_address_that_is_nearly_right_is_offered_whole_and_taken_with_one_press(
+    web: WebHouse, typed: str, completed: str
+) -> None:
+    browser = web.signed_in()
+    asked = {"settings.vault_url": typed}
+    told_of = browser.get(f"{NEW}/vault-url", query_string=asked).text
+    assert ("Use <code>" in told_of, completed in told_of) == (bool(completed), True)
+    page = press(web, browser, "complete", **filled(web, **asked))
+    assert f'name="settings.vault_url" value="{completed or typed}"' in page.text
+    assert 'name="name" value="mine"' in page.text
+
+
+def test_a_bare_name_is_completed_for_the_cloud_of_the_chosen_iclient() -> None:
+    clouds = list(BUILT_IN.values())
+    assert recognized("c", clouds, BUILT_IN["usgov"]).completed == "https://c.vault.usgovcloudapi.net"
+
+
+def test_what_would_be_lost_is_marked_for_the_script_that_asks(web: WebHouse) -> None:
+    browser = web.signed_in()
+    assert 'data-guard="unsaved"' not in browser.get(FORM).text
+    for go in ("test", "http", "close"):
+        assert 'data-guard="unsaved"' in press(web, browser, go, **filled(web, name="")).text, go
+
+
+def test_nobody_leaves_for_the_provider_where_the_preflight_fails(web: WebHouse, sandbox: Sandbox) -> None:
+    with web.installation.store.writing() as there:
+        there.iclients.save(replace(there.iclients.get("sandbox-app"), name="unknown", client_id="no-such-app"))
+    page = press(web, web.signed_in(), "authorize", **filled(web, iclient="unknown"))
+    assert page.status_code == 200
+    assert "The consent of connection mine cannot end well" in page.text
+    assert "Connection mine is saved." in page.text
+    assert 'action="/connections/mine/edit"' in page.text, "from now on the form changes it"
+    assert stored(web) is not None
+
+
+def test_the_fields_stand_in_the_order_that_integrators_know(web: WebHouse) -> None:
+    page = web.signed_in().get(FORM).text
+    labels = (
+        "Name your connection",
+        "API type",
+        "OAuth 2.0 client<",
+        "How to retrieve the client ID and client secret",
+        "Scopes<",
+        "How to configure scopes",
+        "Vault URL",
+        "Tenant ID",
+        "Advanced",
+        "Authentication type",
+        "API version",
+        "Limits",
+        "Ping",
+        "Save &amp; authorize",
+        "Save &amp; close",
+        "</svg>Test connection",
+    )
+    main = page[page.index('id="connection"') :]
+    places = [main.index(label) for label in labels]
+    assert places == sorted(places), list(zip(labels, places, strict=True))
+
+
 def test_names_that_are_markup_stay_words(web: WebHouse) -> None:
     browser = web.signed_in()
     page = press(
@@ -397,7 +467,17 @@ class Strange(Connector):
         title="Strange system",
         summary="Something else.",
         auth_types=("client_credentials",),
+        api_types=("control", "data"),
         settings=(
+            Setting("region", "Region", "Which region it is in.", default="eu", pattern="[a-z]{2}"),
+            Setting(
+                "vault_url",
+                "Cupboard",
+                "Where its cupboard is, such as https://c.test.",
+                kind="url",
+                api_types=("data",),
+            ),
+            Setting("is_strict", "Strict", "Refuses more.", kind="boolean", default=True),
             Setting("base_url", "Base URL", "Where it is, such as https://strange.test.", kind="url", required=True),
             Setting("page_rows", "Rows a page", "how many at once", kind="integer", default=100),
             Setting("is_quiet", "Quiet", "Tells nobody.", kind="boolean"),
@@ -427,22 +507,36 @@ def test_a_connector_that_nobody_has_seen_gets_a_whole_form(web: WebHouse) -> No
         "How many at once.",
         "https://strange.test",
         "Save &amp; test",
+        "Region",
+        "Create, update or delete what Strange system consists of",
+        'name="settings.is_strict" value="yes" checked',
+        'class="for-plane for-data"',
     ):
         assert words in page.text, words
+    assert "Key Vault" not in page.text and "Tenant ID" not in page.text, "what another system's form has"
     typed = {
         "connector": "strange",
         "name": "odd",
+        "api_type": "data",
         "iclient": "sandbox-app",
         "auth": "client_credentials",
         "scopes": APP_SCOPE,
     }
-    wrong = press(web, browser, "close", **typed, **{"settings.page_rows": "many", "settings.place": "here"})
+    wrong = press(
+        web,
+        browser,
+        "close",
+        **typed,
+        **{"settings.page_rows": "many", "settings.place": "here", "settings.region": "Europe"},
+    )
     assert told(wrong) == {
+        "settings.region": "Region cannot be this: write it such as eu.",
         "settings.base_url": "Base URL is missing: fill it in.",
         "settings.page_rows": "Rows a page is not a whole number.",
         "settings.place": "Place is not a whole path: begin it with /.",
     }
     right = {"settings.base_url": "https://strange.test", "settings.page_rows": "5", "settings.is_quiet": "yes"}
+    right["settings.vault_url"] = "https://c.test"
     asked = press(web, browser, "close", **typed, **right)
     assert "type its client secret again to allow that" in told(asked)["credential_again"]
     assert stored(web, "odd") is None
@@ -450,7 +544,13 @@ def test_a_connector_that_nobody_has_seen_gets_a_whole_form(web: WebHouse) -> No
     assert answer.status_code == 303, told(answer)
     kept = stored(web, "odd")
     assert kept is not None
-    assert dict(kept.settings) == {"base_url": "https://strange.test", "page_rows": 5, "is_quiet": True}
+    assert dict(kept.settings) == {
+        "base_url": "https://strange.test",
+        "vault_url": "https://c.test",
+        "page_rows": 5,
+        "is_quiet": True,
+        "is_strict": False,
+    }
 
 
 def test_a_folder_of_files_needs_neither_iclient_nor_scopes(web: WebHouse, tmp_path: Path) -> None:
@@ -476,3 +576,27 @@ def test_what_can_be_chosen_depends_on_cloud_plane_and_person() -> None:
     assert {"openid"} <= {scope.name for scope in of_provider("auth0").scopes}
     assert of_connection("github", None, "", "", ("repo",)).usual == ("repo",)
     assert of_connection("nobody", None, "", "").scopes == []
+
+
+def test_the_list_tells_connector_plane_cloud_and_when_each_was_used(web: WebHouse) -> None:
+    flow = {
+        "name": "nightly",
+        "exports": [{"connection": "contoso", "resource": "secrets"}],
+        "steps": [{"import": {"connection": "fabrikam", "resource": "secrets"}}],
+    }
+    web.apply({**web.document(), "flows": [flow]})
+    browser = web.signed_in()
+    assert browser.get("/connections").text.count('<span class="none">not yet</span>') == 3
+    with web.installation.store.database.writing() as db:
+        flow_id = db.scalar(select(tables.flows.c.id))
+        started = web.installation.clock.now() - 7200
+        db.execute(insert(tables.runs).values(flow_id=flow_id, status="succeeded", started_at=started))
+    page = browser.get("/connections").text
+    assert page.count(">2 h ago</time>") == 2, "both of the flow's connections"
+    for words in (
+        '<td class="from-wide">Data plane</td>',
+        '<td class="from-wide">Control plane</td>',
+        '<td class="from-wide">lab</td>',
+    ):
+        assert words in page, words
+    assert ">2 h ago</time>" in browser.get("/connections/contoso").text

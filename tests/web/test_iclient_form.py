@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from io import BytesIO
@@ -21,6 +25,9 @@ from werkzeug.test import TestResponse
 from iclients import registry as providers
 from iclients.credentials import Certificate, ClientSecret, FederatedAssertion, ManagedIdentity
 from iclients.model import IClient
+from integrator.store.listing_iclients import slots_set_at
+from integrator.web.moments import day
+from integrator.web.server import Server
 
 NEW = "/new/iclient"
 CANARY = "c4nary-s3cret"
@@ -61,6 +68,7 @@ def test_a_client_secret_goes_in_and_never_comes_out(web: WebHouse) -> None:
         **secret("next-" + CANARY, "next_credential"),
     )
     assert answer.headers["Location"] == "/iclients/app"
+    today = day(datetime.now(UTC).date().isoformat())
     kept = stored(web)
     assert isinstance(kept.credential, ClientSecret) and isinstance(kept.next_credential, ClientSecret)
     assert kept.credential.value.reveal() == CANARY
@@ -68,7 +76,7 @@ def test_a_client_secret_goes_in_and_never_comes_out(web: WebHouse) -> None:
     pages = [
         browser.get(path) for path in ("/iclients/app", "/iclients/app/edit", f"{NEW}?clone=app", "/iclients", "/audit")
     ]
-    assert "Client secret set, ends 31 Jan 2027" in pages[1].text
+    assert f"Client secret · set {today} · ends 31 Jan 2027" in pages[1].text
     wrong = save(web, "/iclients/app/edit", browser, **filled(web, client_id=""), **secret())
     assert wrong.status_code == 422
     assert "What is secret is never sent back to a page" in wrong.text
@@ -146,7 +154,7 @@ def test_a_certificate_is_opened_with_its_password_and_kept_without_it(web: WebH
     kept = stored(web).credential
     assert isinstance(kept, Certificate) and kept.algorithm == "RS256"
     page = web.signed_in().get("/iclients/app/edit")
-    assert "Certificate set" in page.text and "PRIVATE KEY" not in page.text
+    assert "Certificate · set" in page.text and "PRIVATE KEY" not in page.text
 
 
 def test_machines_and_files_can_prove_it_too(web: WebHouse) -> None:
@@ -208,6 +216,22 @@ def test_the_gallery_finds_a_provider_by_its_name(web: WebHouse) -> None:
     assert "No provider is called so" in browser.get(f"{NEW}?q=nothing-like-it").text
 
 
+def test_the_search_in_the_side_panel_stays_in_it(web: WebHouse) -> None:
+    inside = {"HX-Request": "true", "HX-Target": "gallery"}
+    found = web.signed_in().get(f"{NEW}?q=gitlab&panel=yes&draft=d", headers=inside).text
+    assert 'hx-target="#panel-body"' in found and "<html" not in found
+
+
+def test_the_redirect_uri_tests_itself(web: WebHouse) -> None:
+    browser = web.signed_in()
+    part = browser.get(f"{NEW}/redirect-uri", headers={"HX-Request": "true"})
+    assert "does not reach this installation" in part.text and "<html" not in part.text, "nothing answers there"
+    assert title(browser.get(f"{NEW}/redirect-uri")) == "The redirect URI does not lead here"
+    with served(web.app) as server:
+        web.installation.config = replace(web.installation.config, public_url=server.url.rstrip("/"))
+        assert title(browser.get(f"{NEW}/redirect-uri")) == "The redirect URI leads here"
+
+
 def test_the_redirect_uri_is_shown_to_be_copied(web: WebHouse) -> None:
     assert f'value="{web.public_url}/callback"' in web.signed_in().get(f"{NEW}?provider=entra").text
 
@@ -217,7 +241,7 @@ def test_a_clone_has_everything_but_name_and_credentials(web: WebHouse) -> None:
     page = browser.get(f"{NEW}?clone=sandbox-app")
     assert 'name="name" value=""' in page.text
     assert f'value="{web.sandbox.client_id}"' in page.text
-    assert "Client secret set" not in page.text
+    assert "Client secret · set" not in page.text
     assert save(web, browser=browser, **filled(web)).status_code == 303
     assert stored(web).credential is None
 
@@ -226,6 +250,18 @@ def test_an_iclient_that_is_used_is_not_deleted_and_says_by_what(web: WebHouse) 
     page = web.post(web.signed_in(), "/iclients/sandbox-app/delete", name="sandbox-app")
     assert page.status_code == 409
     assert "contoso" in page.text
+
+
+def test_when_a_credential_was_set_is_told_and_a_change_of_the_owner_is_none(web: WebHouse) -> None:
+    save(web, **filled(web), **secret())
+    with web.installation.store.database.reading() as db:
+        before = slots_set_at(db, "app")
+    save(web, "/iclients/app/edit", **filled(web, owner="ada@contoso.test"))
+    save(web, "/iclients/app/edit", **filled(web), **secret("next", "next_credential"))
+    with web.installation.store.database.reading() as db:
+        after = slots_set_at(db, "app")
+    assert after["credential"] == before["credential"]
+    assert after["next_credential"] > before["next_credential"]
 
 
 def test_names_that_are_markup_stay_words(web: WebHouse) -> None:
@@ -239,6 +275,20 @@ def test_what_is_installed_no_more_has_no_form(web: WebHouse) -> None:
     assert web.signed_in().get(f"{NEW}?provider=nobody").status_code == 404
     assert save(web, provider="nobody").status_code == 404
     assert web.signed_in().get("/iclients/nobody/edit").status_code == 404
+
+
+@contextmanager
+def served(app: Any) -> Iterator[Server]:
+    """The application behind a real server, for as long as the block runs."""
+    server = Server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        thread.join(30)
+        server.close()
 
 
 def pfx(password: bytes) -> bytes:

@@ -12,13 +12,18 @@ from typing import Any, Final
 from marshmallow import Schema
 
 from connectors.schemas import ConnectionSchema
+from flows.schemas import FlowSchema
 from iclients.schemas import IClientSchema
 from integrator import documents, references, schemas
 from integrator.bootstrap import Installation
 from integrator.schemas import Wrong
 
-_SCHEMAS: Final[Mapping[str, Schema]] = {"connections": ConnectionSchema(), "iclients": IClientSchema()}
-_WORDS: Final = {"connections": "connection", "iclients": "iClient"}
+_SCHEMAS: Final[Mapping[str, Schema]] = {
+    "connections": ConnectionSchema(),
+    "iclients": IClientSchema(),
+    "flows": FlowSchema(),
+}
+_WORDS: Final = {"connections": "connection", "iclients": "iClient", "flows": "flow"}
 _PHRASES: Final = {
     "Not a valid string.": "is not text",
     "Not a valid integer.": "is not a whole number",

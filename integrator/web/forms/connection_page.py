@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from connectors import registry as connectors
 from connectors.descriptor import Descriptor
@@ -14,22 +14,20 @@ from iclients.errors import RemoteError
 from iclients.model import IClient
 from integrator.admission import CONSENTED
 from integrator.bootstrap import Installation
+from integrator.store.listing_iclients import iclient_names
 from integrator.web.drafts import Sent
-from integrator.web.fields import SECRET, Choice, Field, with_errors
+from integrator.web.fields import SECRET, Choice, Field, HowTo, with_errors
 from integrator.web.forms import connection as form
 from integrator.web.forms.applying import AGAIN
 from integrator.web.forms.known_scopes import Offer, of_connection
 from integrator.web.forms.provider_cards import title_of
 from integrator.web.forms.vault_address import SETTING as VAULT_URL
 from integrator.web.forms.vault_address import Told, recognized
+from integrator.web.forms.wire import ping, wire
+from integrator.web.forms.words import how_tos, is_of_cloud
 
 SIMPLE: Final = "simple"
 HTTP: Final = "http"
-_FROM_DISCOVERY: Final = "found by discovery when it is needed"
-_PINGS: Final = {
-    ("azure-key-vault", "data"): "GET {place}/secrets?maxresults=1",
-    ("azure-key-vault", "control"): "GET {arm}/subscriptions",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,9 @@ class ConnectionPage:
         return self._told(form.auth_field(self.descriptor, self.typed, attributes))
 
     def settings(self, *, advanced: bool) -> list[tuple[Field, str]]:
-        """The connector's settings, each with the API types that it is for."""
+        """The connector's settings, each with the classes that show it for its API types alone."""
         return [
-            (self._told(form.setting_field(one, self.typed)), " ".join(one.api_types))
+            (self._told(form.setting_field(one, self.typed)), _planes(one.api_types))
             for one in self.descriptor.settings
             if form.is_advanced(one) is advanced
         ]
@@ -101,11 +99,11 @@ class ConnectionPage:
 
     def offer(self) -> Offer:
         """The scopes that can be chosen; the usual ones are chosen where nobody has chosen yet."""
-        return offer_of(self.typed, self.chosen)
+        return offer_of(self.descriptor.name, self.typed, self.chosen)
 
     def place(self) -> Told:
         """What the vault's URL is."""
-        return recognized(self.typed.get(form.SETTING + VAULT_URL, ""), self.chosen.clouds)
+        return recognized(self._address, self.chosen.clouds, self.chosen.cloud)
 
     def wrong(self) -> list[Field]:
         """Every field with an error, in the order of the page, for the summary."""
@@ -126,25 +124,38 @@ class ConnectionPage:
         return bool(hidden & set(self.errors))
 
     def wire(self) -> list[tuple[str, str]]:
-        """Where things are sent: for whoever compares them with the provider's documentation."""
-        return [(name, text) for name, text in self._wire() if text]
+        """Where things are sent."""
+        plane = self.api_type if is_of_cloud(self.descriptor.name) else ""
+        return wire(plane, self.chosen.iclient, self.chosen.cloud)
 
-    def _wire(self) -> list[tuple[str, str]]:
-        iclient, cloud = self.chosen.iclient, self.chosen.cloud
-        audience = ""
-        if cloud is not None and self.api_type:
-            audience = cloud.vault_audience if self.api_type == "data" else cloud.arm_audience
-        arm = cloud.arm if cloud else "https://management.azure.com"
-        place = self.typed.get(form.SETTING + VAULT_URL, "").rstrip("/") or "{vault URL}"
-        ping = _PINGS.get((self.descriptor.name, self.api_type), "the connector's own call")
-        addresses = _addresses(iclient, cloud) if iclient and cloud else []
-        return [
-            ("Cloud", cloud.name if cloud else ""),
-            ("Audience", audience),
-            *addresses,
-            ("Credential goes as", _authentication(iclient)),
-            ("Ping", ping.format(place=place, arm=arm)),
-        ]
+    def pings(self) -> list[tuple[str, str]]:
+        """The call of a test, for each API type that there is."""
+        kinds = self.descriptor.api_types or ("",)
+        return [(kind, ping(self.descriptor.name, kind, self._address, self.chosen.cloud)) for kind in kinds]
+
+    def how_to(self) -> Mapping[str, HowTo]:
+        """Help for client, scopes and tenant, as the chosen iClient's provider calls things."""
+        provider = self.chosen.iclient.provider if self.chosen.iclient else ""
+        return how_tos(self.descriptor.name, provider)
+
+    @property
+    def has_tenant(self) -> bool:
+        """Whether a tenant means anything here: not for providers that have none."""
+        iclient = self.chosen.iclient
+        return providers.provider(iclient.provider).uses_clouds if iclient else is_of_cloud(self.descriptor.name)
+
+    @property
+    def watches_vault(self) -> bool:
+        """Whether the vault's URL is recognized while it is typed."""
+        return is_of_cloud(self.descriptor.name)
+
+    def without_how_to(self, one: Field) -> Field:
+        """The field without the help that unfolds: that comes after what is told of the address."""
+        return replace(one, how_to=None)
+
+    @property
+    def _address(self) -> str:
+        return self.typed.get(form.SETTING + VAULT_URL, "")
 
     def _told(self, one: Field) -> Field:
         return with_errors([one], self.errors)[0]
@@ -152,23 +163,25 @@ class ConnectionPage:
 
 def chosen_by(here: Installation, typed: Sent) -> Chosen:
     """The iClients that there are, and the one that is meant. Opens no credential."""
+    with here.store.database.reading() as db:
+        rows = iclient_names(db)
+    everywhere = [name for name, _, is_global in rows if is_global]
+    named = {name: title_of(provider) for name, provider, _ in rows}
+    wanted = typed.get("iclient", "")
+    name = wanted if wanted in named else everywhere[0] if len(everywhere) == 1 else ""
     with here.store.reading() as stored:
-        iclients, own = stored.iclients.all(), stored.clouds.all()
+        meant, own = stored.iclients.find(name) if name else None, stored.clouds.all()
     clouds = {cloud.name: cloud for cloud in (*own, *BUILT_IN.values())}
-    by_name = {one.name: one for one in iclients}
-    everywhere = [one for one in iclients if one.is_global]
-    meant = by_name.get(typed.get("iclient", "")) or (everywhere[0] if len(everywhere) == 1 else None)
-    named = {one.name: title_of(one.provider) for one in iclients}
-    choices = form.iclient_choices(named, has_global=bool(everywhere))
     cloud = clouds.get(meant.cloud) if meant else None
+    choices = form.iclient_choices(named, has_global=bool(everywhere))
     return Chosen(meant, cloud, choices, [*own, *BUILT_IN.values()], bool(everywhere))
 
 
-def offer_of(typed: Sent, chosen: Chosen) -> Offer:
+def offer_of(connector: str, typed: Sent, chosen: Chosen) -> Offer:
     """The scopes that can be chosen, with those that are."""
-    iclient = chosen.iclient
-    provider = iclient.provider if iclient else "entra"
-    cloud = chosen.cloud if iclient else BUILT_IN["public"]
+    iclient, is_azure = chosen.iclient, is_of_cloud(connector)
+    provider = iclient.provider if iclient else "entra" if is_azure else ""
+    cloud = (chosen.cloud if iclient else BUILT_IN["public"]) if is_azure else None
     own = iclient.scopes if iclient else ()
     offer = of_connection(provider, cloud, typed.get("api_type", ""), typed.get("auth", ""), own)
     named = [scope for scope in form.scopes_of(typed) if scope]
@@ -180,26 +193,30 @@ def wrong(descriptor: Descriptor, typed: Sent, chosen: Chosen) -> dict[str, str]
     """What cannot work, by field, before anything is asked of anybody."""
     errors = form.wrong(descriptor, typed)
     if descriptor.auth_types:
-        errors |= _wrong_iclient(typed, chosen) | _wrong_scopes(typed, chosen)
-    key = form.SETTING + VAULT_URL
-    is_asked = any(
-        one.name == VAULT_URL and form.applies(one, typed.get("api_type", "")) for one in descriptor.settings
-    )
-    if is_asked and key not in errors:
-        told = recognized(typed.get(key, ""), chosen.clouds)
-        if told.tone == "bad":
-            errors[key] = told.sentence
-        elif told.cloud and chosen.cloud is not None and _differs(told, chosen):
-            errors["iclient"] = (
-                f"This vault is in cloud {told.cloud}, and the iClient is registered in {chosen.cloud.name}: choose one of "
-                "the vault's cloud."
-            )
+        errors |= _wrong_iclient(typed, chosen) | _wrong_scopes(descriptor.name, typed, chosen)
+    if is_of_cloud(descriptor.name) and typed.get("api_type") == "data":
+        errors |= _wrong_vault(typed.get(form.SETTING + VAULT_URL, ""), chosen)
     return errors
 
 
 def descriptor_of(connector: str) -> Descriptor:
     """The connector's descriptor. Raises SettingsError where it is not installed."""
     return connectors.connector(connector).descriptor
+
+
+def _planes(api_types: Sequence[str]) -> str:
+    return " ".join(["for-plane", *(f"for-{name}" for name in api_types)]) if api_types else ""
+
+
+def _wrong_vault(address: str, chosen: Chosen) -> dict[str, str]:
+    """What is wrong with a vault's address that is no empty one, or with the cloud that it is in."""
+    told = recognized(address, chosen.clouds, chosen.cloud)
+    if told.tone == "bad":
+        return {form.SETTING + VAULT_URL: f"Vault URL: {told.sentence[:1].lower()}{told.sentence[1:]}"}
+    if told.cloud and chosen.cloud is not None and _differs(told, chosen):
+        sentence = f"This vault is in cloud {told.cloud}, and the iClient is registered in {chosen.cloud.name}"
+        return {"iclient": f"{sentence}: choose one of the vault's cloud."}
+    return {}
 
 
 def _differs(told: Told, chosen: Chosen) -> bool:
@@ -214,8 +231,8 @@ def _wrong_iclient(typed: Sent, chosen: Chosen) -> dict[str, str]:
     return {"iclient": "OAuth 2.0 client is not chosen: choose one, or make one with +."}
 
 
-def _wrong_scopes(typed: Sent, chosen: Chosen) -> dict[str, str]:
-    offer = offer_of(typed, chosen)
+def _wrong_scopes(connector: str, typed: Sent, chosen: Chosen) -> dict[str, str]:
+    offer = offer_of(connector, typed, chosen)
     if offer.misfits:
         one = offer.misfits[0]
         return {"scopes": f"{one.name} does not fit: {one.why_not}."}
@@ -237,31 +254,3 @@ def _refused_scopes(typed: Sent, chosen: Chosen, scopes: Sequence[str]) -> dict[
     except RemoteError as error:
         return {"scopes": str(error)}
     return {}
-
-
-def _addresses(iclient: IClient, cloud: CloudProfile) -> list[tuple[str, str]]:
-    """The provider's, where nobody has to be asked for them: a page never waits for another system."""
-
-    def fetch(url: str) -> Any:
-        raise _NotNow(_FROM_DISCOVERY)
-
-    try:
-        found = providers.provider(iclient.provider).endpoints(iclient, cloud, fetch)
-    except _NotNow as error:
-        return [("Token endpoint", str(error))]
-    except RemoteError as error:
-        return [("Token endpoint", str(error))]
-    return [("Authorization endpoint", found.authorization_endpoint), ("Token endpoint", found.token_endpoint)]
-
-
-def _authentication(iclient: IClient | None) -> str:
-    if iclient is None:
-        return ""
-    try:
-        return providers.provider(iclient.provider).traits(iclient).client_authentication
-    except RemoteError as error:
-        return str(error)
-
-
-class _NotNow(Exception):
-    """It would have to be fetched."""

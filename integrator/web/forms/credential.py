@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from werkzeug.datastructures import FileStorage
 
-from iclients.credentials import Certificate, ClientSecret, Credential, FederatedAssertion
+from iclients.credentials import Certificate, ClientSecret, Credential, FederatedAssertion, ManagedIdentity
+from iclients.expiry import ends_on
 from iclients.secret import Secret
 from integrator.web.fields import Choice
 from integrator.web.moments import day
@@ -31,6 +32,11 @@ _KINDS: Final = {
     CERTIFICATE: "Certificate (PFX or PEM file)",
     ASSERTION: "Federated assertion (a file)",
     IDENTITY: "Managed identity",
+}
+_KINDS_STORED: Final[Mapping[type, str]] = {
+    ClientSecret: "Client secret",
+    Certificate: "Certificate",
+    FederatedAssertion: "Federated assertion",
 }
 _PARTS: Final = ("kind", "secret", "expires", "file", "password", "algorithm", "path", "identity")
 
@@ -67,26 +73,36 @@ class SlotPart:
 
 
 def part(
-    slot: str, typed: Mapping[str, str], errors: Mapping[str, str], stored: Credential | None, *, in_clouds: bool
+    slot: str,
+    typed: Mapping[str, str],
+    errors: Mapping[str, str],
+    stored: Credential | None,
+    *,
+    in_clouds: bool,
+    set_on: str = "",
 ) -> SlotPart:
-    """One slot of the form. Managed identities are for providers that live in clouds."""
+    """One slot of the form. Managed identities are for providers that live in clouds; `set_on`: a day in ISO 8601."""
     kinds = [Choice(kind, title) for kind, title in _KINDS.items() if in_clouds or kind != IDENTITY]
     is_next = slot == SLOTS[1]
-    first = Choice(KEEP, "Keep what is set" if stored else "No next one yet" if is_next else "None: a public client")
-    told = told_of(stored) if stored else ""
+    first = Choice(
+        KEEP, "Nothing: keep what is set" if stored else "No next one yet" if is_next else "None: a public client"
+    )
+    told = told_of(stored, set_on) if stored else ""
     lost = any(typed.get(f"{slot}.{secret}") for secret in SECRETS) or bool(typed.get(f"{slot}.had_file"))
     return SlotPart(slot, "Next credential" if is_next else "Credential", typed, errors, (first, *kinds), told, lost)
 
 
-def told_of(credential: Credential) -> str:
+def told_of(credential: Credential, set_on: str = "") -> str:
     """What is stored, without showing it."""
-    if isinstance(credential, ClientSecret):
-        return "Client secret set" + (f", ends {day(credential.expires.isoformat())}" if credential.expires else "")
-    if isinstance(credential, Certificate):
-        return "Certificate set"
+    told = _KINDS_STORED.get(type(credential), "Managed identity")
     if isinstance(credential, FederatedAssertion):
-        return f"Federated assertion in {credential.file}"
-    return f"Managed identity {credential.client_id}" if credential.client_id else "Managed identity of this machine"
+        told = f"{told} in {credential.file}"
+    if isinstance(credential, ManagedIdentity):
+        told = f"{told} {credential.client_id}" if credential.client_id else f"{told} of this machine"
+    last = ends_on(credential)
+    return " · ".join(
+        [told, f"set {day(set_on)}" if set_on else "set", *([f"ends {day(last.isoformat())}"] if last else [])]
+    )
 
 
 def credential_of(

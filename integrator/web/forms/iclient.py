@@ -15,7 +15,9 @@ from iclients.traits import ASSERTION_AUDIENCES, CLIENT_AUTHENTICATIONS, PKCE_ME
 from integrator.web.drafts import Sent
 from integrator.web.fields import CHECKBOX, SELECT, TEXTAREA, Choice, Field
 from integrator.web.forms.connection import choose, scopes_of
+from integrator.web.forms.credential import CLIENT_SECRET, SLOTS
 from integrator.web.forms.provider_cards import GENERIC
+from integrator.web.forms.vault_address import short_title_of
 from integrator.web.forms.words import CLIENT, TENANT, spelled
 
 SETTING: Final = "settings."
@@ -59,6 +61,11 @@ def typed_of(document: Mapping[str, Any]) -> Sent:
     return typed
 
 
+def usual() -> Sent:
+    """What stands in the form of a new iClient: most apps have a client secret."""
+    return Sent({f"{SLOTS[0]}.kind": CLIENT_SECRET})
+
+
 def document_of(provider: str, typed: Sent, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The document of what was typed, without credentials; `before` is the stored one, whose unseen parts stay."""
     document = dict(before or {})
@@ -88,7 +95,7 @@ def head_fields(provider: str, typed: Sent, clouds: Sequence[CloudProfile]) -> l
     )
     if not uses_clouds(provider):
         return [name]
-    choices = [Choice(cloud.name, cloud.name) for cloud in clouds]
+    choices = [Choice(cloud.name, short_title_of(cloud.name)) for cloud in clouds]
     cloud = Field(
         "cloud", "Cloud", SELECT, typed.get("cloud", "") or "public", choices=choices, help="Where the tenant is."
     )

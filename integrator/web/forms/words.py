@@ -6,10 +6,13 @@ Source of the steps: Microsoft Entra and Azure Key Vault documentation, as of th
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from connectors.descriptor import Setting
+from iclients import registry as providers
 from integrator.web.fields import Choice, HowTo
+from integrator.web.forms.provider_cards import card
 
 _API_TYPES: Final = {
     "control": ("Control plane", "Create, update or delete what {title} consists of, and decide who may use it."),
@@ -49,6 +52,16 @@ SCOPES: Final = HowTo(
     ),
     "https://learn.microsoft.com/entra/identity-platform/scopes-oidc",
 )
+_SCOPES_OF_ENTRA: Final = HowTo(
+    SCOPES.title,
+    (
+        "Open your app in the Microsoft Entra admin center, then API permissions.",
+        "Choose Add a permission, and the API that this connection uses.",
+        "Check what it needs, and choose Add permissions. Where your organization wants it, an administrator grants consent.",
+        "Choose the same scopes here.",
+    ),
+    SCOPES.link,
+)
 TENANT: Final = HowTo(
     "How to retrieve the tenant ID",
     (
@@ -67,6 +80,46 @@ _SETTINGS: Final = {
         "https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates",
     )
 }
+
+
+_AZURE: Final = frozenset({"azure-key-vault"})
+"""Connectors whose system is in a cloud of Azure, with an audience for each plane."""
+
+_ICONS: Final = {"azure-key-vault": "safe2", "files": "folder2"}
+
+
+def is_of_cloud(connector: str) -> bool:
+    """Whether a cloud profile says where this connector's system is."""
+    return connector in _AZURE
+
+
+def icon_of(connector: str) -> str:
+    """The connector's icon; empty for those that nobody here has seen."""
+    return _ICONS.get(connector, "")
+
+
+def how_tos(connector: str, provider: str) -> Mapping[str, HowTo]:
+    """Help for client, scopes and tenant; without a provider, that of the connector's usual one."""
+    if provider == "entra" or (not provider and is_of_cloud(connector)):
+        return {"client": CLIENT, "scopes": SCOPES if is_of_cloud(connector) else _SCOPES_OF_ENTRA, "tenant": TENANT}
+    found = card(provider) if provider in providers.names() else None
+    there, link = (found.title, found.documentation) if found else ("the provider", "")
+    client = (
+        f"Sign in to {there}, and open the page where apps, or OAuth clients, are registered.",
+        "Register one with the redirect URI that the iClient's form shows, exactly like that.",
+        "Copy its client ID, and its client secret, which many show only once.",
+        "Choose + here, and type what you have copied.",
+    )
+    scopes = (
+        f"Open the app's registration at {there}.",
+        "Allow it what this connection needs: the provider's documentation names each scope.",
+        "Choose the same scopes here.",
+    )
+    return {
+        "client": HowTo(CLIENT.title, client, link),
+        "scopes": HowTo(SCOPES.title, scopes, link),
+        "tenant": HowTo(TENANT.title, (f"Look for your organization's settings at {there}.",), link),
+    }
 
 
 def api_type_choice(connector: str, title: str, api_type: str) -> Choice:

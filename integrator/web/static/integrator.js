@@ -45,6 +45,7 @@ document.addEventListener("focusin", (event) => {
 const begin = (root) => {
   for (const button of root.querySelectorAll("[data-copies]")) button.hidden = false;
   root.querySelector(".summary[role=alert]")?.focus();
+  for (const form of root.querySelectorAll("form[data-guard=unsaved]")) changed.add(form);
 };
 
 // Leaving with what was typed and not sent asks.
@@ -53,9 +54,9 @@ document.addEventListener("input", (event) => {
   const form = event.target.closest("form[data-guard]");
   if (form) changed.add(form);
 });
-document.addEventListener("submit", () => changed.clear());
+document.addEventListener("submit", (event) => changed.delete(event.target));
 window.addEventListener("beforeunload", (event) => {
-  if (changed.size) event.preventDefault();
+  if ([...changed].some((form) => form.isConnected)) event.preventDefault();
 });
 
 document.addEventListener("DOMContentLoaded", () => begin(document));

@@ -25,7 +25,7 @@
   };
 
   // One pane: a list in which several can be checked.
-  const pane = (title, onMove) => {
+  const pane = (title, empty, onMove) => {
     const list = make("div", { className: "pane-list", role: "listbox", tabIndex: 0, "aria-multiselectable": "true" });
     const count = make("span", { className: "pane-count" });
     const heading = make("h3", { id: `pane-${++serial}` }, title, " ", count);
@@ -74,7 +74,8 @@
           return option;
         }));
         count.textContent = `(${scopes.length})`;
-        point(0);
+        list.dataset.empty = scopes.length ? "" : empty;
+        point(at);
       },
       checked: () => shown().filter((option) => option.getAttribute("aria-selected") === "true").map((option) => option.dataset.value),
       all: () => shown().map((option) => option.dataset.value),
@@ -88,8 +89,8 @@
     const own = make("input", { type: "text", className: "form-control is-code", placeholder: "Type a scope of your own", autocomplete: "off", spellcheck: false, "aria-label": "Type a scope of your own" });
     const add = make("button", { type: "button", className: "button", textContent: "Add" });
     const status = make("p", { className: "visually-hidden", role: "status" });
-    const left = pane("Available", () => move(left.checked(), true));
-    const right = pane("Chosen", () => move(right.checked(), false));
+    const left = pane("Available", "Nothing here", () => move(left.checked(), true));
+    const right = pane("Chosen", "None chosen yet", () => move(right.checked(), false));
     const draw = () => {
       const wanted = search.value.trim().toLowerCase();
       const fits = (scope) => `${scope.value} ${scope.meaning}`.toLowerCase().includes(wanted);
@@ -160,7 +161,7 @@
     chips.replaceChildren(...boxes(picker).filter((box) => box.checked).map((box) => {
       const scope = told(box);
       const remove = make("button", { type: "button", className: "chip-remove", textContent: "×", "aria-label": `Remove ${scope.value}` });
-      remove.addEventListener("click", () => { box.checked = false; draw(picker); picker.querySelector("[data-picker-open]").focus(); });
+      remove.addEventListener("click", () => { box.checked = false; draw(picker); picker.dispatchEvent(new Event("input", { bubbles: true })); picker.querySelector("[data-picker-open]").focus(); });
       return make("span", { className: `scope-chip${scope.misfit ? " is-misfit" : ""}`, title: scope.meaning }, make("code", { textContent: scope.value }), remove);
     }));
     if (!chips.children.length) chips.append(make("span", { className: "none", textContent: "None chosen" }));

@@ -18,7 +18,7 @@ from integrator.access import CHANGE, may
 from integrator.admission import CONSENTED
 from integrator.errors import UserError
 from integrator.trial import tried
-from integrator.web import drafts
+from integrator.web import drafts, unsent
 from integrator.web.browsers import FORM_FIELD
 from integrator.web.current import installation, person
 from integrator.web.drafts import Sent
@@ -26,7 +26,9 @@ from integrator.web.entering import toast
 from integrator.web.forms import applying, connection_page
 from integrator.web.forms import connection as form
 from integrator.web.forms.connection_page import ConnectionPage
-from integrator.web.forms.words import CLIENT, SCOPES, TENANT
+from integrator.web.forms.vault_address import SETTING as VAULT_URL
+from integrator.web.forms.vault_address import recognized
+from integrator.web.forms.words import icon_of
 from integrator.web.protection import let_forms_lead_to
 from integrator.web.views import connections
 
@@ -35,7 +37,10 @@ NOUN: Final = "connections"
 GO: Final = "go"
 CONNECTOR: Final = "connector"
 FITTING: Final = "fit"
-_LEFT_OUT: Final = (FORM_FIELD, GO, applying.AGAIN)
+COMPLETE: Final = "complete"
+_STAYED: Final = "Mend what the sentence names, here or at the other system, and try again."
+_NOTHING_SAVED: Final = "Nothing was saved: this was a test of what is typed here."
+LEFT_OUT: Final = (FORM_FIELD, GO, applying.AGAIN)
 
 
 @views.get("/new/connection")
@@ -48,10 +53,11 @@ def new() -> Response:
     if not connector:
         return make_response(_gallery())
     descriptor = _descriptor(connector)
-    return _shown(descriptor, _from_draft() or form.usual(descriptor))
+    return _shown(descriptor, unsent.typed_again() or _from_draft() or form.usual(descriptor))
 
 
 @views.post("/new/connection")
+@unsent.kept_over_sign_in(without=LEFT_OUT, address=(CONNECTOR,))
 def made() -> Response:
     """What one of the form's buttons does."""
     return _done(_descriptor(request.form.get(CONNECTOR, "")), None)
@@ -63,10 +69,12 @@ def edited(name: str) -> Response:
     _refuse_readers(name)
     document = _stored(name)
     descriptor = _descriptor(document[CONNECTOR])
-    return _shown(descriptor, _from_draft() or form.typed_of(descriptor, document), stored=name)
+    typed = unsent.typed_again() or _from_draft() or form.typed_of(descriptor, document)
+    return _shown(descriptor, typed, stored=name)
 
 
 @views.post("/connections/<name>/edit")
+@unsent.kept_over_sign_in(without=LEFT_OUT)
 def changed(name: str) -> Response:
     """What one of the form's buttons does, for a connection that there is."""
     document = _stored(name)
@@ -77,7 +85,8 @@ def _gallery() -> str:
     search = request.args.get("q", "").strip()[:200].lower()
     found = [connectors.connector(name).descriptor for name in connectors.names()]
     shown = [one for one in found if search in f"{one.name} {one.title} {one.summary}".lower()]
-    return render_template("connector_gallery.html", connectors=sorted(shown, key=lambda one: one.title), search=search)
+    listed = sorted(shown, key=lambda one: one.title.lower())
+    return render_template("connector_gallery.html", connectors=listed, icon_of=icon_of, search=search)
 
 
 def _cloned(name: str) -> Response:
@@ -94,31 +103,40 @@ def _done(descriptor: Descriptor, before: Mapping[str, Any] | None) -> Response:
     stored = str(before["name"]) if before else ""
     if stored:
         typed["name"] = stored
-    settle(typed)
+    settle(descriptor.name, typed)
     pressed = request.form.get(GO, "authorize")
     answers: dict[str, Callable[[], Response]] = {
         "iclient-new": lambda: _leave(typed, url_for("iclients.form.new")),
         "iclient-edit": lambda: _leave_to_iclient(descriptor, typed, stored),
         "simple": lambda: _viewed(descriptor, typed, stored, connection_page.SIMPLE),
         "http": lambda: _viewed(descriptor, typed, stored, connection_page.HTTP),
-        FITTING: lambda: _shown(descriptor, fitting(typed), stored=stored),
+        FITTING: lambda: _shown(descriptor, fitting(descriptor.name, typed), stored=stored),
         "test": lambda: _tested(descriptor, typed, before),
     }
+    if pressed == COMPLETE:
+        return _shown(descriptor, _completed(typed), stored=stored)
     return answers.get(pressed, lambda: _saved(descriptor, typed, before, authorizes=pressed != "close"))()
 
 
-def fitting(typed: Sent) -> Sent:
+def fitting(connector: str, typed: Sent) -> Sent:
     """What was typed, with the usual scopes of what is chosen now instead of those that do not fit."""
-    offer = connection_page.offer_of(typed, connection_page.chosen_by(installation(), typed))
+    offer = connection_page.offer_of(connector, typed, connection_page.chosen_by(installation(), typed))
     kept = [scope.name for scope in offer.chosen if not scope.why_not]
     form.choose(typed, kept or offer.usual)
     return typed
 
 
-def settle(typed: Sent) -> None:
+def settle(connector: str, typed: Sent) -> None:
     """Where nobody could choose scopes yet, the usual ones are chosen."""
-    offer = connection_page.offer_of(typed, connection_page.chosen_by(installation(), typed))
+    offer = connection_page.offer_of(connector, typed, connection_page.chosen_by(installation(), typed))
     form.choose(typed, [scope.name for scope in offer.chosen])
+
+
+def _completed(typed: Sent) -> Sent:
+    """What was typed, with the vault's whole address where that could be guessed."""
+    key, chosen = form.SETTING + VAULT_URL, connection_page.chosen_by(installation(), typed)
+    typed[key] = recognized(typed.get(key, ""), chosen.clouds, chosen.cloud).completed or typed.get(key, "")
+    return typed
 
 
 def _viewed(descriptor: Descriptor, typed: Sent, stored: str, view: str) -> Response:
@@ -139,9 +157,11 @@ def _saved(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None
         toast(f"Connection {name} is saved.")
         answer: Response = redirect(url_for("connections.shown", name=name), 303)  # type: ignore[assignment]
         return answer
-    if document.get("auth") in CONSENTED:
-        return connections.authorized(name)
-    return connections.tested_now(name)
+    try:
+        return connections.sent_away(name) if document.get("auth") in CONSENTED else connections.shown_tested(name)
+    except (RemoteError, SettingsError, UserError) as error:
+        told = {"tone": "bad", "sentence": str(error), "means": f"Connection {name} is saved. {_STAYED}"}
+        return _shown(descriptor, typed, stored=name, told=told)
 
 
 def _renewed(typed: Sent) -> dict[str, list[Mapping[str, Any]]]:
@@ -167,10 +187,15 @@ def _tested(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | Non
     if errors:
         return _shown(descriptor, typed, errors=errors, stored=stored)
     try:
-        told = {"tone": "good", "sentence": tried(installation(), form.loaded(document))}
+        told = {"tone": "good", "sentence": tried(installation(), form.loaded(document)), "means": _NOTHING_SAVED}
     except (RemoteError, SettingsError, UserError) as error:
-        told = {"tone": "bad", "sentence": str(error)}
+        told = {"tone": _tone(error), "sentence": str(error), "means": _NOTHING_SAVED}
     return _shown(descriptor, typed, stored=stored, told=told)
+
+
+def _tone(error: Exception) -> str:
+    """Where nobody has consented yet, nothing is wrong."""
+    return "waits" if getattr(error, "code", "") == "not_consented" else "bad"
 
 
 def _errors(descriptor: Descriptor, typed: Sent, document: Mapping[str, Any]) -> dict[str, str]:
@@ -190,7 +215,7 @@ def _leave_to_iclient(descriptor: Descriptor, typed: Sent, stored: str) -> Respo
 def _leave(typed: Sent, address: str) -> Response:
     """Keep what was typed, and go where an iClient is made or changed; that page leads back."""
     back = request.path + (f"?{CONNECTOR}={typed[CONNECTOR]}" if request.endpoint == "connections.form.made" else "")
-    token = drafts.keep(back, typed.items(multi=True), _LEFT_OUT)
+    token = drafts.keep(back, typed.items(multi=True), LEFT_OUT)
     answer: Response = redirect(f"{address}?{drafts.ARGUMENT}={token}", 303)  # type: ignore[assignment]
     return answer
 
@@ -211,7 +236,8 @@ def _shown(
         page=page,
         told=told,
         has_consent=any(auth in CONSENTED for auth in descriptor.auth_types),
-        how_to={"client": CLIENT, "scopes": SCOPES, "tenant": TENANT},
+        how_to=page.how_to(),
+        is_unsaved=request.method == "POST" or drafts.ARGUMENT in request.args or unsent.ARGUMENT in request.args,
     )
     return make_response(text, 422 if errors else 200)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
@@ -9,6 +10,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from connectors import registry as connectors
 from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
+from iclients import registry as providers
 from iclients.errors import RemoteError
 from integrator.admission import CONSENTED
 from integrator.consenting import Consenting
@@ -16,14 +18,16 @@ from integrator.errors import InUse, UserError
 from integrator.global_iclients import with_iclient
 from integrator.pinging import tested
 from integrator.preflight import redirect_uri_of, refuse_hopeless
-from integrator.store.listing_connections import connections_page, flows_using
+from integrator.store.listing_connections import ConnectionRow, connections_page, flows_using, last_used
 from integrator.web.browsers import known_browser, new_browser, remember
 from integrator.web.current import installation, reading_pages
 from integrator.web.entering import toast
 from integrator.web.fields import Choice
+from integrator.web.forms.vault_address import short_title_of
 from integrator.web.lists import asked
 from integrator.web.messages import Message, page
 from integrator.web.protection import let_forms_lead_to
+from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("connections", __name__)
 
@@ -36,7 +40,7 @@ def listed() -> str:
         found = connections_page(db, wanted)
     titles = _titles()
     choices = [Choice(name, title) for name, title in titles.items()]
-    return render_template("connections.html", page=found, titles=titles, choices=choices)
+    return render_template("connections.html", page=found, titles=titles, choices=choices, cloud_of=_cloud_of)
 
 
 @views.get("/connections/<name>")
@@ -46,7 +50,7 @@ def shown(name: str) -> Response:
         connection = with_iclient(stored, stored.connections.get(name))
         state, kept = stored.connections.state(name), stored.consents.find(name)
     with reading_pages() as db:
-        flows = flows_using(db, name)
+        flows, used_at = flows_using(db, name), last_used(db, name, state.at)
     let_forms_lead_to(["https:"])  # the consent goes on at the provider
     return make_response(
         render_template(
@@ -56,7 +60,9 @@ def shown(name: str) -> Response:
             needs_consent=connection.auth in CONSENTED,
             state=state,
             flows=flows,
+            used_at=used_at,
             consent=kept.consent if kept else None,
+            allowed=_allowed(connection.iclient, kept.consent.scopes) if kept else [],
         )
     )
 
@@ -65,21 +71,31 @@ def shown(name: str) -> Response:
 def tested_now(name: str) -> Response:
     """Reach the system as this connection; what that taught stands on its page."""
     try:
-        toast(f"{name}: {tested(installation(), name)}")
+        return shown_tested(name)
     except (RemoteError, SettingsError, UserError) as error:
         return _cannot(name, "The test did not reach the system", str(error))
-    return _back(name)
 
 
 @views.post("/connections/<name>/authorize")
 def authorized(name: str) -> Response:
     """Begin a consent in this browser's session, once nothing is known that would keep it from ending well."""
-    here, browser = installation(), known_browser() or new_browser()
     try:
-        refuse_hopeless(here, name)
-        begun = Consenting(here).begin(name, redirect_uri_of(here), browser=browser)
+        return sent_away(name)
     except (RemoteError, SettingsError, UserError) as error:
         return _cannot(name, "A consent could not end well now", str(error))
+
+
+def shown_tested(name: str) -> Response:
+    """Its page, which tells what the test has said. Raises RemoteError, SettingsError, UserError."""
+    toast(f"{name}: {tested(installation(), name)}")
+    return _back(name)
+
+
+def sent_away(name: str) -> Response:
+    """To the provider, after the preflight. Raises RemoteError, SettingsError, UserError; nobody has left then."""
+    here, browser = installation(), known_browser() or new_browser()
+    refuse_hopeless(here, name)
+    begun = Consenting(here).begin(name, redirect_uri_of(here), browser=browser)
     answer = Response(status=303, headers={"Location": begun.address})
     remember(answer, browser)
     return answer
@@ -131,6 +147,19 @@ def _cannot(name: str, title: str, sentence: str) -> Response:
         actions=(("Back to the connection", url_for("connections.shown", name=name)),),
     )
     return page(message)
+
+
+def _allowed(iclient: str | None, scopes: Sequence[str]) -> list[tuple[str, str]]:
+    """What was consented to, in words."""
+    with installation().store.reading() as stored:
+        found = stored.iclients.find(iclient) if iclient else None
+    return in_words(found.provider, scopes) if found else [(scope, scope) for scope in scopes]
+
+
+def _cloud_of(row: ConnectionRow) -> str:
+    """The cloud that its iClient is registered in, where such a provider has clouds."""
+    has_clouds = row.provider in providers.names() and providers.provider(row.provider).uses_clouds
+    return short_title_of(row.cloud) if has_clouds else ""
 
 
 def _titles() -> dict[str, str]:

@@ -1,31 +1,42 @@
-"""Flows: the list, one of them with its runs, and whether it starts by itself."""
+"""Flows: the list, one of them with its runs, whether it starts by itself, and running it now."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 
-from integrator.store.listing_runs import flows_page, runs_page
+from flows.model import RunStatus
+from integrator.errors import FlowWaits, RunInProgress
+from integrator.starting import run_now
+from integrator.store.flows import BY_HAND
+from integrator.store.listing_flows import NEVER, STATES, flows_page, neighbours
+from integrator.store.listing_runs import runs_page
 from integrator.store.pages import Asked
+from integrator.web import flow_words
 from integrator.web.current import installation, reading_pages
 from integrator.web.entering import toast
+from integrator.web.fields import Choice
 from integrator.web.lists import asked
+from integrator.web.messages import Message, page
+from integrator.web.states import word_of
 
 views: Final = Blueprint("flows", __name__)
 
-BY_HAND: Final = "paused by a person"
-"""The reason of a pause that somebody asked for."""
 RUNS: Final = 10
+LIST: Final = "list"
+"""Where the form of a row comes from: one goes back to the list."""
 
 
 @views.get("/flows")
 def listed() -> str:
     """Every flow, page by page."""
-    wanted = asked("state")
+    wanted = asked("state", "last")
     with reading_pages() as db:
         found = flows_page(db, wanted)
-    return render_template("flows.html", page=found)
+    states = [Choice(state, word_of(state)) for state in STATES]
+    results = [*(Choice(str(status), word_of(status)) for status in RunStatus), Choice(NEVER, "Has not run")]
+    return render_template("flows.html", page=found, states=states, results=results, words=flow_words)
 
 
 @views.get("/flows/<name>")
@@ -34,9 +45,28 @@ def shown(name: str) -> str:
     with installation().store.reading() as stored:
         flow, states = stored.flows.get(name), stored.connections.states()
         paused = stored.flows.paused().get(name, "")
+        used = {*(export.connection for export in flow.exports), *(step.connection for step in flow.steps)}
+        kinds = {one: found.connector for one in used if (found := stored.connections.find(one))}
     with reading_pages() as db:
         recent = runs_page(db, Asked(filters={"flow": name}, rows=RUNS))
-    return render_template("flow.html", flow=flow, states=states, paused=paused, runs=recent)
+        meets = neighbours(db, name, flow.steps[-1].connection, flow.steps[-1].resource)
+    systems = {one: flow_words.system(connector) for one, connector in kinds.items()}
+    return render_template(
+        "flow.html",
+        flow=flow,
+        states=states,
+        paused=paused,
+        is_paused_by_hand=paused == BY_HAND,
+        sources=[flow_words.source(export, systems) for export in flow.exports],
+        destinations=[flow_words.destination(step, systems) for step in flow.steps],
+        next_runs=[] if paused else flow_words.next_runs(flow, installation().clock.now()),
+        runs=recent,
+        under_way=next((run for run in reversed(recent.rows) if flow_words.is_unfinished(run)), None),
+        last=next((run for run in recent.rows if not flow_words.is_unfinished(run)), None),
+        bars=flow_words.bars(recent.rows),
+        neighbours=meets,
+        words=flow_words,
+    )
 
 
 @views.get("/flows/<name>/runs")
@@ -45,13 +75,25 @@ def runs_of(name: str) -> Response:
     return _redirected(url_for("runs.listed", flow=name))
 
 
+@views.post("/flows/<name>/run")
+def started(name: str) -> Response:
+    """Run it now, and go to the run's page; refused where a run is not over or a connection must be authorized."""
+    try:
+        run = run_now(installation(), name)
+    except RunInProgress as error:
+        return page(_busy(name, error.run_id))
+    except FlowWaits as error:
+        return page(_waits(name, str(error)))
+    return _redirected(url_for("runs.shown", run_id=run.id))
+
+
 @views.post("/flows/<name>/pause")
 def paused(name: str) -> Response:
     """The flow does not start by itself from now on."""
     with installation().store.writing() as stored:
         stored.flows.pause(name, BY_HAND, installation().clock.now())
     toast(f"Flow {name} is paused: it starts by itself again when you resume it.")
-    return _redirected(url_for("flows.shown", name=name))
+    return _back(name)
 
 
 @views.post("/flows/<name>/resume")
@@ -60,7 +102,38 @@ def resumed(name: str) -> Response:
     with installation().store.writing() as stored:
         stored.flows.resume(name)
     toast(f"Flow {name} is on.")
-    return _redirected(url_for("flows.shown", name=name))
+    return _back(name)
+
+
+def _busy(name: str, run_id: int) -> Message:
+    return Message(
+        409,
+        f"{name} has a run that is not over",
+        f"Run {run_id} waits or runs, and a flow has one run at a time. Nothing new was begun.",
+        "Watch that run, or cancel it; then run the flow again.",
+        actions=((f"See run {run_id}", url_for("runs.shown", run_id=run_id)), _to_flow(name)),
+    )
+
+
+def _waits(name: str, sentence: str) -> Message:
+    needing = url_for("connections.listed", state="needs authorization")
+    return Message(
+        409,
+        f"{name} waits for a connection",
+        sentence,
+        "Authorize the connection: the flow goes on by itself then, and can be run by hand, too.",
+        actions=(("See which connection", needing), _to_flow(name)),
+    )
+
+
+def _to_flow(name: str) -> tuple[str, str]:
+    return "Back to the flow", url_for("flows.shown", name=name)
+
+
+def _back(name: str) -> Response:
+    """To the list, where the button stands in one of its rows; else to the flow's page."""
+    is_list = request.form.get("back", "") == LIST
+    return _redirected(url_for("flows.listed") if is_list else url_for("flows.shown", name=name))
 
 
 def _redirected(address: str) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
@@ -18,17 +19,20 @@ from iclients.errors import RemoteError
 from iclients.model import IClient
 from integrator.access import CHANGE, may
 from integrator.preflight import redirect_uri_of
-from integrator.web import drafts
-from integrator.web.current import installation, person
+from integrator.store.listing_iclients import slots_set_at
+from integrator.web import drafts, unsent
+from integrator.web.current import installation, person, reading_pages
 from integrator.web.drafts import Draft, Sent
 from integrator.web.entering import toast
 from integrator.web.fields import Field, with_errors
-from integrator.web.forms import applying, credential, provider_cards
+from integrator.web.forms import applying, credential, provider_cards, redirect_uri
 from integrator.web.forms import iclient as form
 from integrator.web.forms.connection import scopes_of
 from integrator.web.forms.connection_page import chosen_by
 from integrator.web.forms.known_scopes import of_provider
-from integrator.web.forms.words import CLIENT
+from integrator.web.forms.words import how_tos
+from integrator.web.messages import Message, page
+from integrator.web.moments import zone
 
 views: Final = Blueprint("form", __name__)
 NOUN: Final = "iclients"
@@ -48,7 +52,7 @@ def new() -> Response:
         return _shown(document[PROVIDER], typed)
     provider = request.args.get(PROVIDER, "")
     if provider:
-        return _shown(_installed(provider), Sent())
+        return _shown(_installed(provider), unsent.typed_again() or form.usual())
     search = request.args.get("q", "").strip()[:200]
     cards = provider_cards.cards(search)
     return make_response(
@@ -59,9 +63,20 @@ def new() -> Response:
 
 
 @views.post("/new/iclient")
+@unsent.kept_over_sign_in(address=(PROVIDER, drafts.ARGUMENT))
 def made() -> Response:
     """Keep a new one."""
     return _saved(_installed(request.form.get(PROVIDER, "")), None, {})
+
+
+@views.get("/new/iclient/redirect-uri")
+def redirect_uri_tested() -> Response:
+    """Whether the redirect URI leads here: a part of the page, or one of its own."""
+    told = redirect_uri.tested(installation())
+    if request.headers.get("HX-Request"):
+        return make_response(render_template("pieces/recognized.html", told=told))
+    title = "The redirect URI leads here" if told.tone == "good" else "The redirect URI does not lead here"
+    return page(Message(200, title, told.sentence, "Close this page, and go on in the one that you came from."))
 
 
 @views.get("/iclients/<name>/edit")
@@ -69,10 +84,12 @@ def edited(name: str) -> Response:
     """The form of an iClient that there is."""
     _refuse_readers(name)
     document, slots = _stored(name)
-    return _shown(document[PROVIDER], form.typed_of(document), stored=name, slots=slots)
+    typed = unsent.typed_again() or form.typed_of(document)
+    return _shown(document[PROVIDER], typed, stored=name, slots=slots)
 
 
 @views.post("/iclients/<name>/edit")
+@unsent.kept_over_sign_in(address=(drafts.ARGUMENT,))
 def changed(name: str) -> Response:
     """Keep the change."""
     document, slots = _stored(name)
@@ -102,9 +119,10 @@ def _ended(name: str) -> Response:
         chosen = chosen_by(installation(), Sent({"iclient": name}))
         draft = drafts.find(_token())
         action = f"{request.script_root}{draft.back.partition('?')[0]}" if draft else url_for("connections.form.made")
-        told = {"name": name, "choices": chosen.choices, "action": action, "how_to": CLIENT}
+        how_to = how_tos("azure-key-vault", chosen.iclient.provider if chosen.iclient else "")["client"]
+        told = {"name": name, "choices": chosen.choices, "action": action, "how_to": how_to}
         answer = make_response(render_template("iclient_made.html", **told))
-        answer.headers["HX-Trigger-After-Swap"] = json.dumps({"panel-done": {"name": name}})
+        answer.headers["HX-Trigger-After-Settle"] = json.dumps({"panel-done": {"name": name}})
         return answer
     toast(f"iClient {name} is saved.")
     draft = drafts.with_value(_token(), "iclient", name)
@@ -125,7 +143,11 @@ def _shown(
     in_clouds = form.uses_clouds(provider)
     safe = {name: value for name, value in typed.items() if name.rpartition(".")[2] not in credential.SECRETS}
     told = dict(typed.items()) | _files()
-    parts = [credential.part(slot, told, errors, kept.get(slot), in_clouds=in_clouds) for slot in credential.SLOTS]
+    days = _days_of_slots(stored)
+    parts = [
+        credential.part(slot, told, errors, kept.get(slot), in_clouds=in_clouds, set_on=days.get(slot, ""))
+        for slot in credential.SLOTS
+    ]
     clouds = chosen_by(installation(), Sent()).clouds
     cloud = next((one for one in clouds if one.name == (safe.get("cloud") or "public")), BUILT_IN["public"])
     offer = of_provider(provider, cloud if in_clouds else None)
@@ -136,22 +158,38 @@ def _shown(
         "advanced": form.advanced_fields(provider, typed),
         "owner": form.owner_fields(typed),
     }
-    page = render_template(
+    text = render_template(
         "iclient_form.html",
         card=provider_cards.card(provider),
         fields={name: with_errors(group, errors) for name, group in groups.items()},
         parts=parts,
         offer=offer.with_chosen(scopes, provider),
         errors=errors,
-        wrong=[Field(name, name, error=text) for name, text in errors.items() if name],
+        wrong=_in_order(groups, errors),
         stored=stored,
         draft=_token(),
         back=_back(),
         frame=_frame(),
+        is_unsaved=request.method == "POST" or unsent.ARGUMENT in request.args,
         redirect_uri=redirect_uri_of(installation()),
-        public_url=installation().config.public_url,
     )
-    return make_response(page, 422 if errors and not _is_panel() else 200)  # htmx swaps no refusals
+    return make_response(text, 422 if errors and not _is_panel() else 200)  # htmx swaps no refusals
+
+
+def _in_order(groups: Mapping[str, list[Field]], errors: Mapping[str, str]) -> list[Field]:
+    """Every field with an error, in the order of the page: credentials come after what the provider gives."""
+    first = [one.name for name in ("head", "client") for one in groups[name]]
+    names = [*[name for name in first if name in errors], *[name for name in errors if name and name not in first]]
+    return [Field(name, name, error=errors[name]) for name in names]
+
+
+def _days_of_slots(name: str) -> dict[str, str]:
+    """On which day each stored credential was set, as whoever looks counts days."""
+    if not name:
+        return {}
+    with reading_pages() as db:
+        found = slots_set_at(db, name)
+    return {slot: datetime.fromtimestamp(at, zone()).date().isoformat() for slot, at in found.items()}
 
 
 def _credentials(typed: Sent, slots: Mapping[str, Credential | None]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -215,7 +253,9 @@ def _leading(draft: Draft) -> str:
 
 
 def _is_panel() -> bool:
-    return request.headers.get("HX-Target") == PANEL
+    """Whether the side panel asks, or the search that stands in it."""
+    is_search = bool(request.headers.get("HX-Request")) and "panel" in request.args
+    return is_search or request.headers.get("HX-Target") == PANEL
 
 
 def _frame() -> str:

@@ -7,13 +7,18 @@ from typing import Final
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from iclients import registry as providers
+from iclients.model import IClient
 from integrator.errors import InUse
 from integrator.preflight import redirect_uri_of
 from integrator.store.listing_connections import connections_page
-from integrator.store.listing_iclients import iclients_page
+from integrator.store.listing_iclients import IClientRow, iclients_page, providers_in_use, slots_set_at
 from integrator.store.pages import Asked
 from integrator.web.current import installation, reading_pages
 from integrator.web.entering import toast
+from integrator.web.fields import Choice
+from integrator.web.forms.provider_cards import title_of
+from integrator.web.forms.vault_address import short_title_of
+from integrator.web.forms.words import spelled
 from integrator.web.lists import asked
 from integrator.web.scope_words import in_words
 
@@ -28,7 +33,9 @@ def listed() -> str:
     wanted = asked("provider")
     with reading_pages() as db:
         found = iclients_page(db, wanted)
-    return render_template("iclients.html", page=found, providers=providers.names())
+        used = providers_in_use(db)
+    choices = sorted((Choice(name, title_of(name)) for name in used), key=lambda one: one.label.lower())
+    return render_template("iclients.html", page=found, choices=choices, title_of=title_of, cloud_of=_cloud_of)
 
 
 @views.get("/iclients/<name>")
@@ -39,15 +46,19 @@ def shown(name: str) -> str:
         iclient, slots = stored.iclients.find(name), stored.iclients.slots(name)
     with reading_pages() as db:
         users = connections_page(db, Asked(filters={"iclient": name}, rows=FEW))
+        set_at = slots_set_at(db, name)
     scopes = in_words(iclient.provider, iclient.scopes) if iclient else []
     return render_template(
         "iclient.html",
         iclient=iclient,
         slots=slots,
+        set_at=set_at,
+        title=title_of(iclient.provider) if iclient else "",
+        cloud=_cloud_of(iclient) if iclient else "",
+        spelled=spelled,
         users=users,
         scopes=scopes,
         redirect_uri=redirect_uri_of(installation()),
-        public_url=installation().config.public_url,
     )
 
 
@@ -73,6 +84,12 @@ def deleted(name: str) -> Response:
     toast(f"iClient {name} is deleted.")
     answer: Response = redirect(url_for("iclients.listed"), 303)  # type: ignore[assignment]
     return answer
+
+
+def _cloud_of(one: IClient | IClientRow) -> str:
+    """The cloud it is registered in; empty for providers that have none."""
+    has_clouds = one.provider in providers.names() and providers.provider(one.provider).uses_clouds
+    return short_title_of(one.cloud) if has_clouds else ""
 
 
 def _deletion(name: str, users: list[str], error: str = "") -> str:

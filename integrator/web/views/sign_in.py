@@ -9,6 +9,8 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from iclients.secret import Secret
 from integrator.accounts import Accounts, SignInRefused
 from integrator.store.account_rows import writing_accounts
+from integrator.web import unsent
+from integrator.web.addresses import caller
 from integrator.web.browsers import drop_session, keep_session, session_token
 from integrator.web.current import installation, person
 from integrator.web.entering import NEXT, local_path
@@ -32,7 +34,7 @@ def begun() -> Response:
     where = local_path(request.form.get(NEXT, "/"))
     password = Secret(request.form.get("password", ""))
     try:
-        token = Accounts(installation()).sign_in(request.form.get("name", ""), password, request.remote_addr or "")
+        token = Accounts(installation()).sign_in(request.form.get("name", ""), password, caller())
     except SignInRefused as error:
         return _shown(where, _too_often(error.wait_seconds) if error.wait_seconds else _WRONG, error.wait_seconds)
     answer = _on_to(where)
@@ -57,7 +59,8 @@ def _shown(where: str, error: str = "", wait_seconds: int = 0) -> Response:
         Field(NEXT, "", HIDDEN),
     ]
     fields = filled(fields, {"name": request.form.get("name", "")[:100], NEXT: where})
-    answer = make_response(render_template("sign_in.html", fields=fields, error=error), _status(error, wait_seconds))
+    text = render_template("sign_in.html", fields=fields, error=error, waits=unsent.waits(where))
+    answer = make_response(text, _status(error, wait_seconds))
     if wait_seconds:
         answer.headers["Retry-After"] = str(wait_seconds)
     return answer

@@ -5,6 +5,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from sqlalchemy import create_engine
 
 from integrator.config import Config
 from integrator.errors import DatabaseNewer, DatabaseUnusable
-from integrator.store.database import MIGRATIONS, open_database
+from integrator.store.database import BUSY_TIMEOUT_MS, MIGRATIONS, _prepare, open_database
 from integrator.store.migrations import HEAD
 from integrator.store.store import Store
 from integrator.store.tables import metadata
@@ -121,6 +124,50 @@ def test_processes_that_open_a_new_database_together_all_succeed(config: Config)
     command = [sys.executable, "-W", "error", "-c", program]
     opened = [subprocess.Popen(command, env={"INTEGRATOR_HOME": str(config.home)}) for _ in range(4)]
     assert [process.wait() for process in opened] == [0, 0, 0, 0]
+
+
+def _switched(path: Path, together: threading.Barrier) -> str:
+    with closing(sqlite3.connect(path)) as connection:
+        together.wait()
+        _prepare(connection, None)
+        return str(connection.execute("pragma journal_mode").fetchone()[0])
+
+
+def test_whoever_switches_a_new_file_to_a_write_ahead_log_together_succeeds(tmp_path: Path) -> None:
+    """SQLite's busy timeout does not help here: without trying again, a tenth of these files meets "database is locked"."""
+    with ThreadPoolExecutor(6) as pool:
+        for number in range(40):
+            path, together = tmp_path / f"{number}.db", threading.Barrier(6)
+            path.touch()
+            assert {*pool.map(lambda _: _switched(path, together), range(6))} == {"wal"}  # noqa: B023 - awaited here
+
+
+def test_opening_a_database_once_more_takes_no_lock_away(store: Store, config: Config) -> None:
+    program = "import sqlite3, sys\nsqlite3.connect(sys.argv[1], timeout=0).execute('pragma journal_mode = delete')"
+    command = [sys.executable, "-c", program, str(config.home / "integrator.db")]
+    with store.reading() as stored:
+        stored.flows.names()
+        with Store.open(config) as again, again.reading() as seen:
+            seen.flows.names()
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "database is locked" in ended.stderr
+
+
+def test_a_link_to_a_database_that_is_not_made_yet_makes_it_its_owners_only(config: Config, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.db"
+    (config.home / "integrator.db").symlink_to(elsewhere)
+    Store.open(config).close()
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o600
+
+
+def test_what_may_as_well_not_be_written_waits_for_nobody_long(store: Store) -> None:
+    with store.database.writing():
+        with pytest.raises(DatabaseUnusable, match="keeps it busy"), store.database.writing_soon():
+            pass
+        with store.reading() as stored:
+            stored.flows.names()
+    with store.database.writing_soon() as connection:
+        assert connection.exec_driver_sql("pragma busy_timeout").scalar() == BUSY_TIMEOUT_MS
 
 
 def test_a_refused_transaction_leaves_nothing_behind(store: Store) -> None:

@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add columns, all with a default, and two tables."""
+    """Add columns, all with a default, two tables, and indexes over the records that went wrong."""
     op.add_column("runs", sa.Column("rescues", sa.Integer, nullable=False, server_default="0"))
     op.add_column("runs", sa.Column("retry_of", sa.Integer))
     op.add_column("runs", sa.Column("retry_only", sa.Text, nullable=False, server_default=""))
@@ -26,6 +26,10 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_run_events_run_id", "run_events", ["run_id"])
+    wrong = sa.text("effect IN ('failed', 'conflicts')")
+    for column in ("key", "code", "line"):
+        name = f"ix_outcomes_wrong_{column}"
+        op.create_index(name, "outcomes", ["run_id", column], sqlite_where=wrong, postgresql_where=wrong)
     op.create_table(
         "moved_by_hour",
         sa.Column("hour", sa.Integer, primary_key=True),

@@ -1,0 +1,63 @@
+"""A rehearsal: what a run of a flow would refuse before its first record, asked when the flow is made.
+
+Both ends are opened as a run opens them, and nothing is read or written. An end that cannot be opened now, because its
+system is down or its file has yet to come, is no reason to refuse the flow.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.errors import SettingsError
+from connectors.model import ReadOptions, WriteOptions
+from flows.errors import FlowDefinitionError
+from flows.model import Flow
+from flows.mover import Mover
+from iclients.errors import RemoteError
+from integrator.bootstrap import Installation
+from integrator.errors import UserError
+
+FILTER: Final = "filter"
+MAPPING: Final = "mapping"
+DESTINATION: Final = "destination"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Which part of the flow cannot work, and why, in one sentence."""
+
+    part: str
+    sentence: str
+
+
+def rehearsed(installation: Installation, flow: Flow) -> Refusal | None:
+    """What would keep every run of this flow from beginning; None where nothing is known."""
+    export, step = flow.exports[0], flow.steps[0]
+    options = WriteOptions(step.operation, step.plaintext, step.adopt, tuple(rule.to for rule in step.mapping))
+    with ExitStack() as opened:
+        try:
+            destination = installation.connector(step.connection)
+        except (RemoteError, SettingsError, UserError):
+            return None
+        try:
+            target = destination.target(step.resource, options)
+            opened.callback(target.close)
+        except SettingsError as error:
+            return Refusal(DESTINATION, str(error))
+        try:
+            source = installation.connector(export.connection).source(export.resource, ReadOptions(export.values))
+            opened.callback(source.close)
+            Mover(flow, source, target)
+        except FlowDefinitionError as error:
+            return Refusal(_part(str(error)), str(error))
+        except (RemoteError, SettingsError, UserError):
+            return None
+    return None
+
+
+def _part(sentence: str) -> str:
+    if sentence.startswith("where "):
+        return FILTER
+    return DESTINATION if sentence.startswith("The flow ") else MAPPING

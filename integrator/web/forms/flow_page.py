@@ -1,0 +1,214 @@
+"""A flow's form as it is shown: its fields in their order, its cards in words, what is wrong, and its preview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flows.model import Export, Flow, Import, MappingRule
+from integrator.preview import Preview
+from integrator.store.listing_ends import EndRow
+from integrator.web.drafts import Sent
+from integrator.web.fields import Choice, Field
+from integrator.web.forms import flow as form
+from integrator.web.forms import flow_ends, flow_mapping, flow_schedule
+from integrator.web.forms.flow_ends import End
+from integrator.web.forms.flow_words import mapping_words, source_words, target_words
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of the strip: which part it opens, and what that part says now."""
+
+    part: str
+    kind: str
+    title: str
+    words: str
+    tile: str = ""
+    state: str = ""
+    is_wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPage:
+    """Everything that the templates draw. `now` is the moment from which the next runs are told."""
+
+    typed: Sent
+    rows: Sequence[EndRow]
+    now: float
+    errors: Mapping[str, str] = field(default_factory=dict)
+    stored: str = ""
+    preview: Preview | None = None
+    focused: str = ""
+    """Which button of the mapping, or which row, has the focus: whoever moves a row goes with it."""
+
+    @property
+    def part(self) -> str:
+        """The part that is open: the first with an error, else what was open."""
+        wrong = {form.part_of(name) for name in self.errors if name not in ("", form.NAME)}
+        asked = self.typed.get("part", "")
+        first = next((part for part in form.PARTS if part in wrong), "")
+        return first or (asked if asked in form.PARTS else form.PARTS[0])
+
+    @property
+    def source(self) -> End | None:
+        """Where the flow reads."""
+        return self._end(form.SOURCE, reads=True)
+
+    @property
+    def target(self) -> End | None:
+        """Where the flow writes."""
+        return self._end(form.TARGET, reads=False)
+
+    def value(self, name: str) -> str:
+        """What is typed there."""
+        return self.typed.get(name, "")
+
+    def error(self, name: str) -> str:
+        """What is wrong there."""
+        return self.errors.get(name, "")
+
+    def name(self) -> Field:
+        """What the flow is called."""
+        return Field(
+            form.NAME,
+            "Name your flow",
+            value=self.value(form.NAME),
+            required=True,
+            placeholder="nightly-copy",
+            help="Runs, the command line and addresses of pages call it so.",
+            error=self.error(form.NAME),
+        )
+
+    def connections(self, *, reads: bool) -> list[Choice]:
+        """The connections to choose from."""
+        return flow_ends.choices(self.rows, reads=reads)
+
+    def has_values(self) -> bool:
+        """Whether the source reads values by calls of their own."""
+        chosen = self.source.chosen if self.source else None
+        return chosen is None or ("get" in chosen.verbs and bool(chosen.secret_fields))
+
+    def source_fields(self) -> Sequence[str]:
+        """What can be typed ahead as a source."""
+        if self.preview and self.preview.fields:
+            return self.preview.fields
+        chosen = self.source.chosen if self.source else None
+        return chosen.fields if chosen else ()
+
+    def target_fields(self) -> Sequence[str]:
+        """What can be typed ahead as a target, the required ones first."""
+        chosen = self.target.chosen if self.target else None
+        return chosen.targets if chosen else ()
+
+    def lines(self) -> list[flow_mapping.LineTold]:
+        """The rows of the mapping, each with what is to be said beside it."""
+        source, target = self.source, self.target
+        known = (source.chosen if source else None, target.chosen if target else None)
+        values = self.value(form.SOURCE + "values") == form.YES
+        return flow_mapping.told(flow_mapping.lines_of(self.typed), *known, values=values)
+
+    def plaintext_hint(self) -> str:
+        """What is said where values would become readable and that is not allowed yet."""
+        chosen = self.target.chosen if self.target else None
+        if chosen is None or not chosen.plaintext or self.value(form.TARGET + "plaintext") == form.YES:
+            return ""
+        return (
+            "A run that meets a secret value stops here before it writes one: allow readable values, or leave them out."
+        )
+
+    def has_plaintext(self) -> bool:
+        """Whether readable values can be allowed here."""
+        chosen = self.target.chosen if self.target else None
+        return chosen is None or chosen.plaintext or self.value(form.TARGET + "plaintext") == form.YES
+
+    def usual_operations(self) -> list[flow_ends.Operation]:
+        """The operations while no destination is chosen."""
+        return flow_ends.operations(())
+
+    def where_error(self) -> str:
+        """What is wrong with the filter as it is typed."""
+        return form.wrong_where(self.value(form.SOURCE + "where"))
+
+    def whole_hint(self) -> str:
+        """What the rows together lack."""
+        target = self.target
+        return flow_mapping.wrong_as_a_whole(flow_mapping.lines_of(self.typed), target.chosen if target else None)
+
+    def schedule(self) -> flow_schedule.Told:
+        """What the schedule means."""
+        return flow_schedule.told(self.typed, self.now)
+
+    def cards(self) -> list[Card]:
+        """The strip: source, mapping, destination, schedule."""
+        wrong = {form.part_of(name) for name in self.errors if name not in ("", form.NAME)}
+        rules = flow_mapping.document_of(flow_mapping.lines_of(self.typed))
+        return [
+            self._end_card("source", "Source", self.source, self._source_words(), is_wrong="source" in wrong),
+            Card("mapping", "Mapping", mapping_words(rules), ", ".join(rule["to"] for rule in rules),
+                 is_wrong="mapping" in wrong),
+            self._end_card("destination", "Destination", self.target, self._target_words(),
+                           is_wrong="destination" in wrong),
+            self._schedule_card(is_wrong="schedule" in wrong),
+        ]  # fmt: skip
+
+    def wrong(self) -> list[Field]:
+        """Every field with an error, in the order of the page, for the summary."""
+        order = [form.NAME, *form.PARTS]
+
+        def rank(name: str) -> int:
+            return 0 if name == form.NAME else order.index(form.part_of(name))
+
+        return [Field(name, name, error=self.errors[name]) for name in sorted(self.errors, key=rank) if name]
+
+    def flow(self) -> Flow | None:
+        """What the preview looks at: the flow as far as it is typed; None where there is no source yet."""
+        source, target = self.source, self.target
+        if source is None or not source.resource:
+            return None
+        where = self.value(form.SOURCE + "where").strip()
+        usable = [told.line for told in self.lines() if not told.error and not told.line.is_empty]
+        rules = tuple(
+            MappingRule(line.to, template=line.text)
+            if line.kind == flow_mapping.TEMPLATE
+            else MappingRule(line.to, from_=line.text)
+            for line in usable
+        )
+        export = Export(
+            source.row.name,
+            source.resource,
+            values=self.value(form.SOURCE + "values") == form.YES,
+            where=where if where and not form.wrong_where(where) else None,
+        )
+        step = Import(target.row.name if target else "", target.resource if target else "", mapping=rules)
+        return Flow(self.value(form.NAME), (export,), (step,))
+
+    def _end(self, prefix: str, *, reads: bool) -> End | None:
+        name, resource = self.value(prefix + "connection"), self.value(prefix + "resource").strip()
+        return flow_ends.end_of(self.rows, name, resource, reads=reads)
+
+    def _end_card(self, part: str, kind: str, end: End | None, words: str, *, is_wrong: bool) -> Card:
+        if end is None:
+            return Card(part, kind, "Choose a connection", "", "", "", is_wrong)
+        return Card(part, kind, end.row.name, words, end.title[:1], end.row.state, is_wrong)
+
+    def _source_words(self) -> str:
+        end, where = self.source, self.value(form.SOURCE + "where").strip()
+        if end is None:
+            return ""
+        return source_words(end.resource, end.chosen, where, values=self.value(form.SOURCE + "values") == form.YES)
+
+    def _target_words(self) -> str:
+        end = self.target
+        if end is None:
+            return ""
+        adopt, plaintext = (self.value(form.TARGET + name) == form.YES for name in ("adopt", "plaintext"))
+        operation = self.value(form.TARGET + "operation")
+        return target_words(operation, end.resource, adopt=adopt, plaintext=plaintext)
+
+    def _schedule_card(self, *, is_wrong: bool) -> Card:
+        preset = self.value(flow_schedule.PRESET)
+        told = self.schedule()
+        title = next((one.label for one in flow_schedule.PRESETS if one.value == preset), "By hand")
+        words = told.words or ("when you start it" if not told.errors else "")
+        return Card("schedule", "Schedule", title, words, is_wrong=is_wrong)
