@@ -13,6 +13,8 @@ from azure.core.exceptions import (
 from azure.identity import ClientSecretCredential
 from azure.keyvault.secrets import SecretClient
 
+from connectors.azure_key_vault.sandbox.throttle import CREATE_COST
+
 pytestmark = pytest.mark.referee
 
 
@@ -214,7 +216,7 @@ def test_azures_limits_show_as_429(new_client, sandbox):
     client.set_secret("s", "1")
     sandbox.throttle(True)
     for _ in range(300):
-        sandbox.throttle.admit("contoso", "put")
+        sandbox.throttle.admit("contoso", CREATE_COST)
     with pytest.raises(HttpResponseError, match="Throttled") as caught:
         client.set_secret("s", "2")
     assert caught.value.status_code == 429

@@ -59,24 +59,36 @@ def backup(secret: Secret) -> str:
     """All versions of a secret as an opaque text that only this process restores."""
     versions = [{name: getattr(version, name) for name in BACKUP_FIELDS} for version in secret.versions]
     document = {"name": secret.name, "managed": secret.managed, "versions": versions}
-    packed = zlib.compress(json.dumps(document).encode(), 1)
-    return base64.urlsafe_b64encode(_seal(packed) + packed).rstrip(b"=").decode()
+    return sealed(json.dumps(document).encode())
 
 
 def restored(body: dict[str, Any]) -> Secret:
     """The secret in a backup; 400 when it is not one of ours."""
+    document = json.loads(unsealed(body))
+    if "name" not in document:
+        raise Refused(400, "BadParameter", "Backup blob is not that of a secret.")
+    versions = [Version(**version) for version in document["versions"]]
+    return Secret(document["name"], versions, document["managed"])
+
+
+def sealed(plain: bytes) -> str:
+    """A backup: text that only this process opens again."""
+    packed = zlib.compress(plain, 1)
+    return base64.urlsafe_b64encode(_seal(packed) + packed).rstrip(b"=").decode()
+
+
+def unsealed(body: dict[str, Any]) -> bytes:
+    """What is in a backup that a restore request brings; 400 when it is not one of ours."""
     blob = body.get("value")
     if not isinstance(blob, str):
         raise invalid("value")
     try:
-        sealed = decode(blob)
+        backed_up = decode(blob)
     except ValueError as problem:
         raise invalid("value") from problem
-    if not hmac.compare_digest(sealed[:32], _seal(sealed[32:])):
+    if not hmac.compare_digest(backed_up[:32], _seal(backed_up[32:])):
         raise Refused(400, "BadParameter", "Backup blob is corrupt or was not made in this geography.")
-    document = json.loads(zlib.decompress(sealed[32:]))
-    versions = [Version(**version) for version in document["versions"]]
-    return Secret(document["name"], versions, document["managed"])
+    return zlib.decompress(backed_up[32:])
 
 
 def invalid(name: str) -> Refused:

@@ -35,7 +35,8 @@ class Renderer:
         if answer.status != HTTPStatus.NO_CONTENT:
             parts.append(b"Content-Length: %d\r\n" % len(answer.body))
         parts.append(b"\r\n")
-        parts.append(answer.body)
+        if request is None or request.method != "HEAD":
+            parts.append(answer.body)
         return b"".join(parts)
 
     def _date(self) -> bytes:

@@ -22,7 +22,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from connectors.azure_key_vault.sandbox.applications import Application
-from connectors.azure_key_vault.sandbox.arm import ArmSite
+from connectors.azure_key_vault.sandbox.arm.site import ArmSite
+from connectors.azure_key_vault.sandbox.arm.subscription import Subscription
 from connectors.azure_key_vault.sandbox.authority import Authority
 from connectors.azure_key_vault.sandbox.challenge import Guard
 from connectors.azure_key_vault.sandbox.channel import Channel
@@ -32,10 +33,10 @@ from connectors.azure_key_vault.sandbox.control import ControlSite
 from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.document import document
 from connectors.azure_key_vault.sandbox.entra import EntraSite
-from connectors.azure_key_vault.sandbox.errors import PortTaken
 from connectors.azure_key_vault.sandbox.exchange import Site
 from connectors.azure_key_vault.sandbox.faults import Faults
 from connectors.azure_key_vault.sandbox.managed_identity import APP_SERVICE_PATH, ManagedIdentitySite
+from connectors.azure_key_vault.sandbox.ports import ADDRESS, BACKLOG, bound_sockets
 from connectors.azure_key_vault.sandbox.rendering import Renderer
 from connectors.azure_key_vault.sandbox.seed import make_secrets
 from connectors.azure_key_vault.sandbox.server import Connection, Settings, Sites
@@ -45,8 +46,6 @@ from connectors.azure_key_vault.sandbox.tls import make_certificates, server_con
 from connectors.azure_key_vault.sandbox.vault import VaultSite
 from connectors.azure_key_vault.sandbox.visitor import consent
 
-ADDRESS = "127.0.0.1"
-BACKLOG = 1024
 CLOSING_SECONDS = 10
 HOST_NAMES = ("vault.azure.net", "vault.localhost", "vault.lab.test")
 APPLICATION = "sandbox-app"
@@ -69,8 +68,8 @@ class Sandbox:
         certificates = make_certificates()
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
-        self._sockets = _bound_sockets(port, 2 + len(self.vaults))
-        self._identity_socket = _bound_sockets(0, 1)[0]
+        self._sockets = bound_sockets(port, 2 + len(self.vaults))
+        self._identity_socket = bound_sockets(0, 1)[0]
         self.ports: list[int] = [bound.getsockname()[1] for bound in self._sockets]
         self._identity_port: int = self._identity_socket.getsockname()[1]
         self.authority = f"https://{ADDRESS}:{self.ports[0]}"
@@ -217,20 +216,40 @@ class Sandbox:
         self.close()
 
     def _make_sites(self, entra: EntraSite) -> dict[str, Site]:
-        arm = ArmSite(self.entra.home, self.authority, self.demands)
-        sites: dict[str, Site] = {"entra": entra, "arm": arm}
+        home = self.entra.home
+        self.cloud = Subscription(self.subscription, self.tenant, self.clock, self._open_vault)
+        sites: dict[str, Site] = {"entra": entra}
+        sites["arm"] = ArmSite(self.cloud, home, self.authority, self.demands, self.throttle)
         for name, vault in self.vaults.items():
             sites[name] = VaultSite(vault, self._guard, self.throttle)
+            self.cloud.seed(name, vault, self.vault_url(name))
         return sites
 
+    def _open_vault(self, name: str) -> tuple[Vault, str]:
+        """A vault that is made while the sandbox runs, on a port of its own. To be called in the sandbox's thread."""
+        vault, bound = Vault(name, self.clock), bound_sockets(0, 1)[0]
+        self.vaults[name] = vault
+        self.ports.append(bound.getsockname()[1])
+        self._sites[name] = site = VaultSite(vault, self._guard, self.throttle)
+        self._name(name, site)
+        opening = self._loop.create_task(self._listen(bound, self._context, Sites(site, self._by_name, None)))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        return vault, self.vault_url(name)
+
+    def _name(self, name: str, site: Site) -> None:
+        for suffix in HOST_NAMES:
+            self._by_name[f"{name}.{suffix}".lower().encode()] = site
+
     def _serve(self, context: ssl.SSLContext) -> None:
-        by_name: dict[bytes, Site] = {
+        self._context = context
+        self._opening: set[asyncio.Task[None]] = set()
+        by_name = self._by_name = {
             b"login.microsoftonline.com": self._sites["entra"],
             b"management.azure.com": self._sites["arm"],
         }
         for name in self.vaults:
-            for suffix in HOST_NAMES:
-                by_name[f"{name}.{suffix}".lower().encode()] = self._sites[name]
+            self._name(name, self._sites[name])
         control = ControlSite(self)
         for bound, (label, site) in zip(self._sockets, self._sites.items(), strict=True):
             sites = Sites(site, by_name, control if label == "entra" else None)
@@ -267,29 +286,3 @@ def _vault(name: str, count: int, seed: int, clock: Clock) -> Vault:
     vault = Vault(name, clock)
     vault.fill(make_secrets(count, f"{seed}/{name}"))
     return vault
-
-
-def _bound_sockets(port: int, count: int) -> list[socket.socket]:
-    """Sockets on consecutive ports, or on any for port 0; PortTaken when one cannot be had."""
-    sockets: list[socket.socket] = []
-    try:
-        for offset in range(count):
-            wanted = port + offset if port else 0
-            bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            sockets.append(bound)
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _bind(bound, wanted)
-    except PortTaken:
-        for bound in sockets:
-            bound.close()
-        raise
-    return sockets
-
-
-def _bind(bound: socket.socket, port: int) -> None:
-    try:
-        bound.bind((ADDRESS, port))
-        bound.listen(BACKLOG)
-    except (OSError, OverflowError) as problem:
-        cause = problem if isinstance(problem, OSError) else OSError(0, str(problem))
-        raise PortTaken(port, cause) from problem

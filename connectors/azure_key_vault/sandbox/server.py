@@ -112,8 +112,8 @@ class Connection(Channel):
         path, _, query = self._url.decode("latin-1").partition("?")
         method = self._parser.get_method().decode()
         request = Request(method, path, query, self._headers, b"".join(self._body))
-        if method == "HEAD" or not path.startswith("/"):
-            self._refuse(405 if method == "HEAD" else 400)
+        if not path.startswith("/"):
+            self._refuse(400)
         else:
             self._waiting.append((request, self._parser.should_keep_alive()))
 
@@ -175,7 +175,9 @@ class Connection(Channel):
         if fault is not None:
             self._serve_badly(fault, site, request, keep_alive)
             return
-        answer = settings.renderer.render(site.answer(request), request, keep_alive=keep_alive)
+        is_unasked = request.method == "HEAD" and site.label != "arm"  # ARM alone answers it, for groups
+        told = Answer(405, b"", b"") if is_unasked else site.answer(request)
+        answer = settings.renderer.render(told, request, keep_alive=keep_alive)
         delay_seconds = settings.latency_seconds if site.label != "sandbox" else 0.0
         if site.label == "entra":
             delay_seconds += settings.entra_delay(request)

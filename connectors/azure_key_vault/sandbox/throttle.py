@@ -15,7 +15,10 @@ CREATE_COST = 40
 OTHER_COST = 3
 VAULT_BUDGET = 12_000
 SUBSCRIPTION_BUDGET = 5 * VAULT_BUDGET
-CREATING_KINDS = frozenset({"put", "restore"})
+KEY_CREATE_COST = {False: 600, True: 1_200}
+"""20 software keys, 10 hardware keys in ten seconds."""
+KEY_COST = {(False, 3072): 12, (False, 4096): 24, (True, 2048): 6, (True, 3072): 24, (True, 4096): 48, (True, 0): 6}
+"""A call on a key, by whether hardware keeps it and by its size; 0 is a curve, and what is not named costs as others."""
 
 
 class Window:
@@ -59,10 +62,9 @@ class Throttle:
         self._subscription = Window(SUBSCRIPTION_BUDGET)
         self._vaults = {}
 
-    def admit(self, vault: str, kind: str) -> int:
-        """Zero when the call may pass (and is then paid for), else the seconds to wait."""
+    def admit(self, vault: str, cost: int) -> int:
+        """Zero when a call of this cost may pass (and is then paid for), else the seconds to wait."""
         now = int(self._clock.now())
-        cost = CREATE_COST if kind in CREATING_KINDS else OTHER_COST
         windows = (self._subscription, self._vaults.setdefault(vault, Window(VAULT_BUDGET)))
         wait = max(window.wait_seconds(cost, now) for window in windows)
         if wait == 0:

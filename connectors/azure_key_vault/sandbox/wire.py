@@ -6,10 +6,11 @@ only the host that was asked is put in between. Members are masked for older API
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.azure_key_vault.sandbox.exchange import compact
-from connectors.azure_key_vault.sandbox.state import DeletedSecret, Secret, Vault, Version
+from connectors.azure_key_vault.sandbox.shelf import Deleted
+from connectors.azure_key_vault.sandbox.state import Secret, Vault, Version
 
 API_VERSIONS: dict[str, int] = {
     "2016-10-01": 0,
@@ -27,6 +28,39 @@ API_VERSIONS: dict[str, int] = {
 LATEST_API_VERSION = "2026-04-01"
 GENERATION_WITH_RECOVERABLE_DAYS = 1
 GENERATION_WITH_PREVIOUS_VERSION = 2
+
+
+class Described(Protocol):
+    """A version with the attributes that all kinds of objects have."""
+
+    enabled: bool
+    nbf: int | None
+    exp: int | None
+    created: int
+    updated: int
+
+
+def attributes_of(version: Described, vault: Vault, generation: int) -> dict[str, Any]:
+    """The attributes of a version, as far as this generation of the API knows them."""
+    attributes: dict[str, Any] = {"enabled": version.enabled}
+    if version.nbf is not None:
+        attributes["nbf"] = version.nbf
+    if version.exp is not None:
+        attributes["exp"] = version.exp
+    attributes |= {"created": version.created, "updated": version.updated}
+    level = vault.recovery_level
+    if generation < GENERATION_WITH_RECOVERABLE_DAYS:
+        return attributes | {"recoveryLevel": level.removeprefix("Customized")}
+    return attributes | {"recoveryLevel": level, "recoverableDays": vault.retention_days}
+
+
+def deletion_of(gone: Deleted[Any], base: str, collection: str) -> dict[str, Any]:
+    """What a deleted object's document says of its deletion."""
+    return {
+        "recoveryId": f"{base}/deleted{collection}/{gone.thing.name}",
+        "deletedDate": gone.deleted_at,
+        "scheduledPurgeDate": gone.purge_at,
+    }
 
 
 class Writer:
@@ -59,17 +93,12 @@ class Writer:
         """An item in a list of versions."""
         return b'{"id":"' + self._id(secret, version) + self._tails(secret, version)[1]
 
-    def deleted(self, gone: DeletedSecret, *, versioned: bool) -> bytes:
+    def deleted(self, gone: Deleted[Secret], *, versioned: bool) -> bytes:
         """A deleted secret: its bundle, or with an id without version its list item."""
-        secret, version = gone.secret, gone.secret.latest
+        secret, version = gone.thing, gone.thing.latest
         place = f"{self._base}/secrets/{secret.name}"
-        document = {
-            "recoveryId": f"{self._base}/deletedsecrets/{secret.name}",
-            "deletedDate": gone.deleted_at,
-            "scheduledPurgeDate": gone.purge_at,
-            "id": f"{place}/{version.id}" if versioned else place,
-        }
-        return compact(document | self._described(secret, version))
+        found = deletion_of(gone, self._base, "secrets") | {"id": f"{place}/{version.id}" if versioned else place}
+        return compact(found | self._described(secret, version))
 
     def _id(self, secret: Secret, version: Version) -> bytes:
         return f"{self._base}/secrets/{secret.name}/{version.id}".encode()
@@ -85,7 +114,7 @@ class Writer:
         return tails
 
     def _described(self, secret: Secret, version: Version) -> dict[str, Any]:
-        document: dict[str, Any] = {"attributes": self._attributes(version)}
+        document: dict[str, Any] = {"attributes": attributes_of(version, self._vault, self._generation)}
         if version.tags is not None:
             document["tags"] = version.tags
         if version.content_type is not None:
@@ -93,18 +122,6 @@ class Writer:
         if secret.managed:
             document["managed"] = True
         return document
-
-    def _attributes(self, version: Version) -> dict[str, Any]:
-        attributes: dict[str, Any] = {"enabled": version.enabled}
-        if version.nbf is not None:
-            attributes["nbf"] = version.nbf
-        if version.exp is not None:
-            attributes["exp"] = version.exp
-        attributes |= {"created": version.created, "updated": version.updated}
-        level = self._vault.recovery_level
-        if self._generation < GENERATION_WITH_RECOVERABLE_DAYS:
-            return attributes | {"recoveryLevel": level.removeprefix("Customized")}
-        return attributes | {"recoveryLevel": level, "recoverableDays": self._vault.retention_days}
 
     def _previous(self, secret: Secret, version: Version) -> dict[str, Any]:
         """`previousVersion`, and the key id of a certificate's secret: what only bundles carry."""

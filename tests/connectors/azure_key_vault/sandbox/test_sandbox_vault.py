@@ -7,6 +7,8 @@ from itertools import chain
 
 import pytest
 
+from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, OTHER_COST
+
 VERSION_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -114,7 +116,7 @@ def test_a_name_of_127_characters_is_taken(client):
     ("method", "path", "status"),
     [
         ("GET", "/", 404),
-        ("GET", "/keys", 404),
+        ("GET", "/storage", 404),
         ("GET", "/secrets/a/b/c", 404),
         ("POST", "/secrets", 405),
         ("PUT", "/secrets/a/versions", 405),
@@ -562,7 +564,7 @@ def test_creates_beyond_300_in_ten_seconds_are_throttled_and_cost_nothing(client
     sandbox.throttle(True)
     sandbox.clock.set(1_800_000_000)
     for _ in range(300):
-        assert sandbox.throttle.admit("contoso", "put") == 0
+        assert sandbox.throttle.admit("contoso", CREATE_COST) == 0
     reply = client.vault("PUT", "/secrets/s", {"value": "v"})
     assert reply.error == (429, "Throttled", None)
     assert 1 <= int(reply.headers["Retry-After"]) <= 10
@@ -574,25 +576,25 @@ def test_creates_beyond_300_in_ten_seconds_are_throttled_and_cost_nothing(client
 def test_creates_and_reads_share_one_budget_by_weight(sandbox):
     sandbox.throttle(True)
     sandbox.clock.set(1_800_000_000)
-    admitted = [sandbox.throttle.admit("contoso", "put") for _ in range(150)]
-    admitted += [sandbox.throttle.admit("contoso", "get") for _ in range(2_000)]
+    admitted = [sandbox.throttle.admit("contoso", CREATE_COST) for _ in range(150)]
+    admitted += [sandbox.throttle.admit("contoso", OTHER_COST) for _ in range(2_000)]
     assert not any(admitted)
-    assert sandbox.throttle.admit("contoso", "get") > 0
-    assert sandbox.throttle.admit("fabrikam", "get") == 0
+    assert sandbox.throttle.admit("contoso", OTHER_COST) > 0
+    assert sandbox.throttle.admit("fabrikam", OTHER_COST) == 0
 
 
 def test_five_vaults_worth_is_the_subscriptions_limit(sandbox):
     sandbox.throttle(True)
     sandbox.clock.set(1_800_000_000)
     for vault in range(5):
-        assert not any(sandbox.throttle.admit(f"vault{vault}", "put") for _ in range(300))
-    assert sandbox.throttle.admit("vault6", "put") > 0
+        assert not any(sandbox.throttle.admit(f"vault{vault}", CREATE_COST) for _ in range(300))
+    assert sandbox.throttle.admit("vault6", CREATE_COST) > 0
 
 
 def test_retry_after_can_be_left_out(client, sandbox):
     sandbox.throttle(True, retry_after=False)
     for _ in range(4_000):
-        sandbox.throttle.admit("contoso", "get")
+        sandbox.throttle.admit("contoso", OTHER_COST)
     reply = client.vault("GET", "/secrets")
     assert (reply.status, reply.headers["Retry-After"]) == (429, None)
 
