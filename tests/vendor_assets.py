@@ -70,7 +70,9 @@ def _made(package: dict[str, Any], checked: Checked) -> dict[str, bytes]:
             made = {f"{name}.LICENSE.txt": read("LICENSE")}
             for kept in package.get("files", ()):
                 plain = _SOURCE_MAP.sub(b"", read(kept["from"]).rstrip()) + b"\n"
-                made[kept["to"]] = _DATA_IMAGE.sub(b"none", plain)  # our policy lets no such image in, and we draw our own
+                made[kept["to"]] = _DATA_IMAGE.sub(
+                    b"none", plain
+                )  # our policy lets no such image in, and we draw our own
                 checked.check(kept["to"], made[kept["to"]], kept["sha256"])
             if sprite := package.get("sprite"):
                 made[sprite["to"]] = _sprite({icon: read(f"icons/{icon}.svg").decode() for icon in sprite["icons"]})
