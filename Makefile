@@ -18,12 +18,12 @@ test: .venv/installed-test
 	$(BIN)/lint-imports
 	tests/install_node_packages
 	tests/install_browser
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 quick: .venv/installed-test
 	tests/install_node_packages
-	tests/install_browser
-	$(BIN)/pytest -n 2 --dist loadfile -m "not kill and not acceptance"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not kill and not acceptance and not browser"
 
 lint: .venv/installed-test
 	$(BIN)/ruff check
@@ -34,7 +34,8 @@ lint: .venv/installed-test
 nightly: .venv/installed-test
 	tests/install_node_packages
 	tests/install_browser
-	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile
+	INTEGRATOR_KILLS=200 $(BIN)/pytest -n 2 --dist loadfile -m "not browser"
+	$(BIN)/pytest -n 2 --dist loadfile -m browser
 
 vendor: .venv/installed
 	$(BIN)/python tests/vendor_assets.py

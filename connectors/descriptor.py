@@ -93,6 +93,10 @@ class Descriptor:
     settings: tuple[Setting, ...] = ()
     resources: tuple[ResourceDescriptor, ...] = ()
 
+    def resource(self, name: str) -> ResourceDescriptor | None:
+        """The resource that this name means; None where it means none."""
+        return next((one for one in self.resources if one.is_called(name)), None)
+
     def check(self, connection: Connection) -> None:
         """Raise SettingsError, naming the connection and the setting, where the connection cannot work."""
         name = connection.name

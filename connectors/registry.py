@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final
 
 from connectors.connector import Connector
+from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 
 GROUP: Final = "integrator.connectors"
@@ -28,6 +29,14 @@ def connector(name: str) -> type[Connector]:
         raise SettingsError(f"There is no connector {name}; installed are: {', '.join(names())}.")
     kind: type[Connector] = entry.load()
     return kind
+
+
+def descriptor_of(name: str) -> Descriptor | None:
+    """What the connector of this name says of itself; None where it is not installed."""
+    try:
+        return connector(name).descriptor
+    except SettingsError:
+        return None
 
 
 @cache

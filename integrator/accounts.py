@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from iclients.secret import Secret
 from integrator.access import ADMINISTRATOR, User
 from integrator.bootstrap import Installation
 from integrator.errors import BadUsage
+from integrator.known_browsers import known_number, new_mark
 from integrator.store.account_rows import AccountRows, reading_accounts, writing_accounts
-from integrator.store.passwords import hashed, is_outdated, matches
-from integrator.store.sign_in_tries import ACCOUNT, ADDRESS
+from integrator.store.passwords import PasswordsBusy, hashed, is_outdated, matches
+from integrator.store.sign_in_tries import ACCOUNT, ADDRESS, KNOWN, Bucket
 from integrator.store.users import folded
 
 LINK_PATH: Final = "/set-up/"
@@ -27,6 +31,14 @@ class SignInRefused(Exception):
         self.wait_seconds = wait_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What the browser of somebody who has just signed in keeps: the session's token, and the mark that it is known."""
+
+    token: str
+    mark: str
+
+
 class Accounts:
     """The accounts of one installation."""
 
@@ -34,45 +46,53 @@ class Accounts:
         self._installation = installation
         self._store = installation.store
 
-    def sign_in(self, name: str, password: Secret, address: str) -> str:
-        """A new session's token. Who asks for whom takes the same time. Raises SignInRefused."""
-        account = self._subject("account", folded(name))
-        with writing_accounts(self._store) as rows:
-            if wait := rows.tries.take({account: ACCOUNT, self._subject("address", address): ADDRESS}, self._now()):
-                raise SignInRefused(wait)
+    def sign_in(self, name: str, password: Secret, address: str, mark: str = "") -> SignedIn:
+        """A new session; `mark` is what the browser keeps of an earlier one. Who asks for whom takes the same time.
+
+        Raises SignInRefused, PasswordsBusy.
+        """
         with reading_accounts(self._store) as rows:
             user, kept = rows.users.find(name), rows.users.password_of(name)
-        is_right = len(password.reveal()) <= LONGEST_PASSWORD and matches(password, kept)
+        known = known_number(self._store.seal, mark, folded(name), kept)
+        counted = self._subject("browser", known) if known else self._subject("account", folded(name))
+        buckets = {counted: KNOWN} if known else {counted: ACCOUNT, self._subject("address", address): ADDRESS}
+        with self._counted(buckets):
+            is_right = _is_right(password, kept, is_known=bool(known))
         if user is None or not is_right:
             raise SignInRefused
-        renewed = hashed(password) if is_outdated(kept) else ""
+        renewed = hashed(password) if is_outdated(kept) else kept
         with writing_accounts(self._store, user.actor) as rows:
             if rows.users.password_of(name) != kept:
                 raise SignInRefused  # it was changed meanwhile
-            if renewed:
+            if renewed != kept:
                 rows.users.set_password(user, renewed, told=False)
-            rows.tries.forgive(account)
-            rows.users.signed_in(user, self._now())
-            return rows.sessions.begin(user, self._now())
+            rows.tries.forgive(counted)
+            return self._begun(rows, user, renewed)
 
-    def change_password(self, user: User, old: Secret, new: Secret) -> str:
-        """Everybody who is signed in as this user is signed out; gives a new session. Raises SignInRefused, BadUsage."""
+    def change_password(self, user: User, old: Secret, new: Secret) -> SignedIn:
+        """Everybody who is signed in as this user is signed out; gives a new session.
+
+        Raises SignInRefused, BadUsage, PasswordsBusy.
+        """
         check_password(new, user.name)
-        account = self._subject("account", user.name)
-        with writing_accounts(self._store, user.actor) as rows:
-            if wait := rows.tries.take({account: ACCOUNT}, self._now()):
-                raise SignInRefused(wait)
+        counted = self._subject("signed in", user.name)
+        with reading_accounts(self._store) as rows:
             kept = rows.users.password_of(user.name)
-        if len(old.reveal()) > LONGEST_PASSWORD or not matches(old, kept):
+        with self._counted({counted: KNOWN}):
+            is_right = _is_right(old, kept, is_known=True)
+        if not is_right:
             raise SignInRefused
+        chosen = hashed(new)
         with writing_accounts(self._store, user.actor) as rows:
-            rows.tries.forgive(account)
-        return self._choose(user, new)
+            if rows.users.password_of(user.name) != kept:
+                raise SignInRefused  # it was changed meanwhile
+            rows.tries.forgive(counted)
+            return self._signed_in(rows, user, chosen)
 
-    def set_up(self, token: str, name: str, password: Secret) -> str:
+    def set_up(self, token: str, name: str, password: Secret) -> SignedIn:
         """Use a link up: its user, or the first administrator of this name, has this password. Gives a new session.
 
-        Raises LinkRefused; BadUsage, and then the link still works.
+        Raises LinkRefused; BadUsage and PasswordsBusy, and then the link still works.
         """
         with reading_accounts(self._store) as rows:
             found = rows.links.look(token, self._now())
@@ -105,16 +125,27 @@ class Accounts:
             user = rows.users.get(name)
             return self._address(rows.links.make(user, self._now(), LINK_HOURS * 3600.0))
 
-    def _choose(self, user: User, password: Secret) -> str:
-        kept = hashed(password)
-        with writing_accounts(self._store, user.actor) as rows:
-            return self._signed_in(rows, user, kept)
+    @contextmanager
+    def _counted(self, buckets: dict[str, Bucket]) -> Iterator[None]:
+        """One try, counted before it begins; where nobody looks at its password, it does not count."""
+        with writing_accounts(self._store) as rows:
+            if wait := rows.tries.take(buckets, self._now()):
+                raise SignInRefused(wait)
+        try:
+            yield
+        except PasswordsBusy:
+            with writing_accounts(self._store) as rows:
+                rows.tries.give_back(buckets, self._now())
+            raise
 
-    def _signed_in(self, rows: AccountRows, user: User, kept: str) -> str:
+    def _signed_in(self, rows: AccountRows, user: User, kept: str) -> SignedIn:
         rows.users.set_password(user, kept)
         rows.sessions.end_all(user)
+        return self._begun(rows, user, kept)
+
+    def _begun(self, rows: AccountRows, user: User, kept: str) -> SignedIn:
         rows.users.signed_in(user, self._now())
-        return rows.sessions.begin(user, self._now())
+        return SignedIn(rows.sessions.begin(user, self._now()), new_mark(self._store.seal, user.name, kept))
 
     def _address(self, token: str, server_url: str = "") -> str:
         """Below the public URL; where neither that nor the server's is known, a path."""
@@ -137,3 +168,7 @@ def check_password(password: Secret, name: str) -> None:
         raise BadUsage(f"A password has {LONGEST_PASSWORD} characters at most.")
     if len(set(text)) < 5 or (name and name in text.lower()):
         raise BadUsage("This password is easy to guess: choose one without your name, and without repetition.")
+
+
+def _is_right(password: Secret, kept: str, *, is_known: bool) -> bool:
+    return len(password.reveal()) <= LONGEST_PASSWORD and matches(password, kept, is_known=is_known)

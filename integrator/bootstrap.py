@@ -62,14 +62,44 @@ class Installation:
         connection, iclient, cloud = self._found(name)
         kind = connectors.connector(connection.connector)
         kind.descriptor.check(connection)
-        return kind(connection, self._access(connection, iclient, cloud))
+        return kind(connection, self.access(connection, iclient, cloud))
 
     def admission(self, name: str) -> Admission:
         """How this connection is let in. Raises NotFoundHere; SettingsError where it needs no iClient."""
         connection, iclient, cloud = self._found(name)
         if iclient is None:
             raise SettingsError(f"Connection {name} has no iClient, so there is nothing to authorize.")
-        return self._admission(connection, iclient, cloud)
+        return self.admission_of(connection, iclient, cloud)
+
+    def access(self, connection: Connection, iclient: IClient | None, cloud: CloudProfile) -> Access:
+        """What this connection, stored or not, is given to work with."""
+        return Access(
+            clock=self.clock,
+            fingerprint=self.store.seal.fingerprint,
+            folder=Path.cwd(),
+            cloud=cloud,
+            transport=self._transport(cloud.ca_file or (None if cloud.name in BUILT_IN else _ca_file(iclient))),
+            session=self.admission_of(connection, iclient, cloud).session if iclient else None,
+            budget=self._budget,
+            retrying=self._retrying,
+            scopes=iclient.scopes if iclient else (),
+        )
+
+    def admission_of(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
+        """How this connection, stored or not, is let in."""
+        return Admission(
+            connection=connection,
+            iclient=iclient,
+            cloud=cloud,
+            transport=self._transport(_ca_file(iclient) or cloud.ca_file),
+            keeper=KeptConsent(self.store, connection.name, self.clock),
+            slots=KeptSlots(self.store, iclient.name),
+            standing=ConnectionStanding(self.store, connection.name, self.clock),
+            place=place(connection, iclient, cloud),
+            sessions=self._sessions,
+            clock=self.clock,
+            retrying=self._retrying or TOKEN_RETRYING,
+        )
 
     def close(self) -> None:
         """Close connections and database."""
@@ -88,34 +118,6 @@ class Installation:
             connection = with_iclient(stored, stored.connections.get(name))
             iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
             return connection, iclient, cloud_of(stored, connection, iclient)
-
-    def _access(self, connection: Connection, iclient: IClient | None, cloud: CloudProfile) -> Access:
-        return Access(
-            clock=self.clock,
-            fingerprint=self.store.seal.fingerprint,
-            folder=Path.cwd(),
-            cloud=cloud,
-            transport=self._transport(cloud.ca_file or (None if cloud.name in BUILT_IN else _ca_file(iclient))),
-            session=self._admission(connection, iclient, cloud).session if iclient else None,
-            budget=self._budget,
-            retrying=self._retrying,
-            scopes=iclient.scopes if iclient else (),
-        )
-
-    def _admission(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
-        return Admission(
-            connection=connection,
-            iclient=iclient,
-            cloud=cloud,
-            transport=self._transport(_ca_file(iclient) or cloud.ca_file),
-            keeper=KeptConsent(self.store, connection.name, self.clock),
-            slots=KeptSlots(self.store, iclient.name),
-            standing=ConnectionStanding(self.store, connection.name, self.clock),
-            place=place(connection, iclient, cloud),
-            sessions=self._sessions,
-            clock=self.clock,
-            retrying=self._retrying or TOKEN_RETRYING,
-        )
 
     def _transport(self, ca_file: Path | None) -> Transport:
         with self._lock:

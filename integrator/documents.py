@@ -75,9 +75,26 @@ def apply(path: Path | str, store: Store, environ: Mapping[str, str] = os.enviro
         nouns = schemas.load(resolved)
         references.check_names(nouns)
         with store.writing() as transaction:
-            return _save(transaction, nouns)
+            return save(transaction, nouns)
     except Wrong as wrong:
         raise BadDocument(f"{name}:{tree.line(wrong.path)}: {wrong}") from wrong.__cause__
+
+
+def save(transaction: Transaction, nouns: Mapping[str, Any]) -> Applied:
+    """Keep the nouns of a document that was read. Raises Wrong, and then the transaction must not be kept.
+
+    Lower floors first, so that what a noun refers to is found whether it is new or was there already.
+    """
+    before = destinations.destinations(transaction)
+    changes: dict[str, dict[Saved, list[str]]] = {}
+    for noun in NOUNS:
+        kept = getattr(transaction, noun)
+        changes[noun] = {saved: [] for saved in Saved}
+        for position, thing in enumerate(nouns.get(noun, ())):
+            references.check(transaction, noun, position, thing)
+            changes[noun][kept.save(thing)].append(thing.name)
+    destinations.check(transaction, before, nouns.get("iclients", ()))
+    return Applied(changes)
 
 
 def dump(store: Store) -> str:
@@ -228,17 +245,3 @@ def _bytes(path: Path) -> bytes:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BadDocument(f"{path}:1: the document cannot be read ({error.strerror}).") from error
-
-
-def _save(transaction: Transaction, nouns: Mapping[str, Any]) -> Applied:
-    """Lower floors first, so that what a noun refers to is found whether it is new or was there already."""
-    before = destinations.destinations(transaction)
-    changes: dict[str, dict[Saved, list[str]]] = {}
-    for noun in NOUNS:
-        kept = getattr(transaction, noun)
-        changes[noun] = {saved: [] for saved in Saved}
-        for position, thing in enumerate(nouns.get(noun, ())):
-            references.check(transaction, noun, position, thing)
-            changes[noun][kept.save(thing)].append(thing.name)
-    destinations.check(transaction, before, nouns.get("iclients", ()))
-    return Applied(changes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
@@ -269,7 +268,7 @@ def _check_end(transaction: Transaction, where: Where, name: str, resource: str,
         raise _unknown((*where, "connection"), "connection", name, transaction.connections.names())
     known = _descriptor(connection.connector).resources if connection.connector in connectors.names() else ()
     offered = [one for one in known if one.api_type in (None, connection.api_type)]
-    meant = next((one for one in offered if _is_called(resource, one.name)), None)
+    meant = next((one for one in offered if one.is_called(resource)), None)
     if known and meant is None:
         raise _unknown((*where, "resource"), f"resource of connection {name}", resource, [one.name for one in offered])
     if operation is not None and meant is not None and operation not in meant.verbs:
@@ -279,11 +278,6 @@ def _check_end(transaction: Transaction, where: Where, name: str, resource: str,
             f"{shown((*where, 'operation'))} is {operation}, which {resource} of connection {name} does not take; "
             f"it takes: {', '.join(verbs) or 'none'}.",
         )
-
-
-def _is_called(resource: str, name: str) -> bool:
-    """Whether a descriptor's name, which may be a pattern such as `*.csv`, means this resource."""
-    return fnmatchcase(resource.lower(), name) if "*" in name else resource == name
 
 
 def _unknown(where: Where, noun: str, name: str, there: list[str]) -> Wrong:

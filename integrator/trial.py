@@ -27,9 +27,9 @@ def tried(installation: Installation, connection: Connection) -> str:
         is_stored = stored.connections.find(connection.name) is not None
     kind = connectors.connector(connection.connector)
     kind.descriptor.check(connection)
-    access = installation._access(connection, None, cloud)
+    access = installation.access(connection, None, cloud)
     if iclient is not None:
-        admission = _unremembered(installation._admission(connection, iclient, cloud))
+        admission = _unremembered(installation.admission_of(connection, iclient, cloud))
         if admission.needs_consent and not (is_stored and admission.keeper.get()):
             raise NotAuthorized(
                 f"Nobody has consented for connection {connection.name or 'that is being made'} yet: save and authorize "

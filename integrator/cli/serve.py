@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -16,9 +17,11 @@ from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json
 
 if TYPE_CHECKING:
+    from integrator.bootstrap import Installation
     from integrator.web.server import Server
     from integrator.worker import Worker
 
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "::1")
 ANOTHER: Final = (
     "Another server works on this database already: this one shares its work, and each keeps the limits of connections "
     "for itself."
@@ -33,9 +36,9 @@ def serve(host: str, port: int, as_json: bool) -> None:
     """Serve the web pages, run the flows that are due, and keep house every hour.
 
     It prints one line when it is ready and ends on Ctrl-C or SIGTERM, when everybody who came has their answer and every
-    run has stopped after its page; such runs wait for the next server. Browsers
-    reach it at INTEGRATOR_PUBLIC_URL: put a proxy with TLS in front, and register that address and /callback at the
-    provider. INTEGRATOR_RETURN_URLS lists where people may go on to after a consent.
+    run has stopped after its page; such runs wait for the next server. Browsers reach it at INTEGRATOR_PUBLIC_URL: put a
+    proxy with TLS in front, and register that address and /callback at the provider. Where it is not set, consents come
+    back to browsers on this machine only. INTEGRATOR_RETURN_URLS lists where people may go on to after a consent.
     """
     from integrator.accounts import Accounts
     from integrator.local_azure import LocalAzure
@@ -55,7 +58,7 @@ def serve(host: str, port: int, as_json: bool) -> None:
         app = create_app(installation, azure)
         server = Server(app, host, port, app.streams.end)
         if not installation.config.public_url:
-            click.echo("INTEGRATOR_PUBLIC_URL is not set: consents come back only to the command line.", err=True)
+            click.echo(_stand_in(installation, host, server.url.rstrip("/")), err=True)
         if not is_alone:
             click.echo(ANOTHER, err=True)
         with working(inside) as worker, azure.kept(is_alone), _stopped_by_signals(server, worker):
@@ -70,6 +73,16 @@ def serve(host: str, port: int, as_json: bool) -> None:
             finally:
                 installation.clock.stop()
                 server.close()
+
+
+def _stand_in(installation: Installation, host: str, url: str) -> str:
+    """Where no public URL is set and only this machine reaches the server, its own address is where consents come back:
+    OAuth's rule for loopback lets the port differ from the registered one (RFC 8252 §7.3). What that means, in a sentence.
+    """
+    if host not in LOOPBACK_HOSTS:
+        return "INTEGRATOR_PUBLIC_URL is not set: consents come back only to the command line."
+    installation.config = replace(installation.config, public_url=url)
+    return f"INTEGRATOR_PUBLIC_URL is not set: consents come back to {url}, which only browsers on this machine reach."
 
 
 @contextmanager

@@ -56,9 +56,9 @@ def connections_page(db: Connection, asked: Asked) -> Page[ConnectionRow]:
     )
 
 
-def last_used(db: Connection, name: str, since: float | None) -> float | None:
-    """When a flow that uses this connection has run, or its state was learnt, whichever is later."""
-    ids = db.scalars(select(flows.c.id).where(flows.c.name.in_(flows_using(db, name))))
+def last_used(db: Connection, users: Sequence[str], since: float | None) -> float | None:
+    """When one of the flows that use a connection has run, or its state was learnt, whichever is later."""
+    ids = db.scalars(select(flows.c.id).where(flows.c.name.in_(users)))
     return max([at for at in (since, *_latest_starts(db, set(ids)).values()) if at is not None], default=None)
 
 

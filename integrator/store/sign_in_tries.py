@@ -1,7 +1,8 @@
 """How often somebody has tried to sign in: a bucket for each account and each address, which empties by itself.
 
 Every try fills both buckets before its password is looked at, so tries at the same time count too; a full one says how
-long to wait. Nothing is locked for ever, and no more is kept than a keyed hash of whom it is about.
+long to wait. A browser in which the account's person has signed in before has a bucket of its own instead: strangers
+cannot fill it. Nothing is locked for ever, and no more is kept than a keyed hash of whom it is about.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Bucket:
 
 ACCOUNT: Final = Bucket(6, 60.0)
 ADDRESS: Final = Bucket(30, 10.0)
+KNOWN: Final = Bucket(6, 60.0)
+"""Of a browser that is known, and of who is signed in already."""
 FORGOTTEN_SECONDS: Final = 3600.0
 
 
@@ -44,6 +47,11 @@ class SignInTries:
         for subject, level in levels.items():
             self._set(subject, level + 1, now)
         return 0
+
+    def give_back(self, subjects: dict[str, Bucket], now: float) -> None:
+        """That try came to nothing: its password was not looked at."""
+        for subject, bucket in subjects.items():
+            self._set(subject, max(0.0, self._level(subject, bucket, now) - 1), now)
 
     def forgive(self, subject: str) -> None:
         """Somebody has signed in: what was tried before does not count any more."""

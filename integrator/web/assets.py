@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ ASK_AGAIN: Final = "no-cache"
 
 def asset(name: str) -> str:
     """The address of this file."""
-    return url_for("static", filename=name, v=_version(name))
+    return _address(request.script_root, name)
 
 
 def icon_address(name: str) -> str:
@@ -30,6 +30,12 @@ def keeping() -> str:
     """How long the browser may keep the file that is asked for."""
     told, name = request.args.get(VERSION), (request.view_args or {}).get("filename", "")
     return FOREVER if told and told == _known_version(name) else ASK_AGAIN
+
+
+@lru_cache(maxsize=1000)
+def _address(script_root: str, name: str) -> str:
+    """Made once for each path that the application is served below: a page has hundreds of icons."""
+    return url_for("static", filename=name, v=_version(name))
 
 
 def _known_version(name: str) -> str:

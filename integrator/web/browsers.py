@@ -2,7 +2,8 @@
 
 A consent that begins in a browser ends in that browser only, so that nobody can slip somebody a callback of theirs. The
 same secrets let a form prove that it came from a page of ours. Signing in and out replaces both, so that whatever was
-known before serves no more. Sources: RFC 6265bis §4.1.3, §5.6; RFC 9700 §4.7; OWASP, session management.
+known before serves no more; what stays is a mark that lets nobody in (`integrator.known_browsers`).
+Sources: RFC 6265bis §4.1.3, §5.6; RFC 9700 §4.7; OWASP, session management.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from flask import Response, current_app, g, request
 
+from integrator.accounts import SignedIn
 from integrator.bootstrap import Installation
 from integrator.web.current import KEY
 
@@ -23,6 +25,8 @@ PAGES: Final = "pages"
 
 _BROWSER: Final = "integrator-browser"
 _SESSION: Final = "integrator-session"
+_KNOWN: Final = "integrator-known"
+KNOWN_SECONDS: Final = 365 * 24 * 3600
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -46,9 +50,15 @@ def session_token() -> str:
     return _secret(_SESSION)
 
 
-def keep_session(answer: Response, token: str) -> None:
-    """Somebody has signed in: this session from now on, and a new secret of the browser."""
-    _keep(answer, _SESSION, token)
+def known_mark() -> str:
+    """What the browser keeps since somebody signed in there; empty where it has nothing, and not proven to be ours."""
+    return request.cookies.get(_name(_KNOWN), "")
+
+
+def keep_session(answer: Response, signed_in: SignedIn) -> None:
+    """Somebody has signed in: this session from now on, a new secret of the browser, and, for long, that it is known."""
+    _keep(answer, _SESSION, signed_in.token)
+    _keep(answer, _KNOWN, signed_in.mark, KNOWN_SECONDS)
     remember(answer, new_browser())
 
 
@@ -104,8 +114,11 @@ def _proves(told: str, bound_to: str, purpose: str) -> bool:
     return bool(bound_to) and secrets.compare_digest(told.encode(), form_proof(bound_to, purpose).encode())
 
 
-def _keep(answer: Response, cookie: str, secret: str) -> None:
-    answer.set_cookie(_name(cookie), secret, path="/", secure=_is_https(), httponly=True, samesite="Lax")
+def _keep(answer: Response, cookie: str, secret: str, seconds: int | None = None) -> None:
+    """Until the browser is closed, or for so long."""
+    answer.set_cookie(
+        _name(cookie), secret, max_age=seconds, path="/", secure=_is_https(), httponly=True, samesite="Lax"
+    )
 
 
 def _secret(cookie: str) -> str:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Final
 from urllib.parse import quote
 
-from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask import Flask, Response, abort, g, request, url_for
 
-from integrator.access import PUBLIC, may, verb_of
+from integrator.access import PUBLIC, User, may, verb_of
 from integrator.errors import DatabaseUnusable
 from integrator.store.account_rows import noting_accounts, reading_accounts, writing_accounts
 from integrator.store.web_sessions import TOUCH_SECONDS, WebSession
@@ -19,6 +19,7 @@ from integrator.web import unsent
 from integrator.web.browsers import is_our_page, remember_new_browser, session_token
 from integrator.web.current import installation, person
 from integrator.web.messages import Message, page
+from integrator.web.redirects import see_other
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_PROOF: Final = frozenset({"consent.begun"})
@@ -45,6 +46,16 @@ def let_in(app: Flask) -> None:
         return _refusal(view) if view is not None else None  # there is no such page, whoever asks
 
     app.after_request(remember_new_browser)
+
+
+def is_still_let_in() -> bool:
+    """Whether who sent this request is signed in still, and may still do this: for an answer that takes long.
+
+    It is no use of the session: who only watches becomes idle.
+    """
+    with reading_accounts(installation().store) as rows:
+        found = rows.sessions.find(session_token(), installation().clock.now())
+    return found is not None and _may(found.user, request.endpoint or "")
 
 
 def local_path(path: str) -> str:
@@ -91,9 +102,13 @@ def _refusal(view: str) -> Response | None:
         return _to_sign_in(is_change)
     if is_change and view not in OWN_PROOF and not is_our_page():
         return page(_STRANGE_FORM)
-    if view not in PUBLIC and user is not None and not may(user, verb_of(view, request.method), *_what(view)):
+    if view not in PUBLIC and user is not None and not _may(user, view):
         abort(403)
     return None
+
+
+def _may(user: User, view: str) -> bool:
+    return may(user, verb_of(view, request.method), *_what(view))
 
 
 def _what(view: str) -> tuple[str, str]:
@@ -109,5 +124,4 @@ def _to_sign_in(is_change: bool) -> Response:
     address = url_for("sign_in.form") + (f"?{NEXT}={quote(where, safe='/')}" if where not in ("", "/") else "")
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": address})
-    answer: Response = redirect(address, 303)  # type: ignore[assignment]
-    return answer
+    return see_other(address)

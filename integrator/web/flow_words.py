@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from connectors import registry as connectors
-from connectors.errors import SettingsError
+from connectors.descriptor import ResourceDescriptor
 from flows.errors import FlowDefinitionError
 from flows.model import Export, Flow, Import, RunStatus, Schedule
 from flows.schedule import in_words
@@ -18,6 +18,7 @@ from integrator.web.moments import moment, told, zone
 from integrator.web.states import chip_of
 
 NEXT_RUNS: Final = 5
+LONGEST_WHERE_CHARACTERS: Final = 60
 BAR_HEIGHT: Final = 40
 _LEAST_BAR: Final = 4
 _WRITTEN: Final = ("created", "updated", "deleted")
@@ -68,29 +69,51 @@ def next_runs(flow: Flow, now: float) -> Sequence[int]:
         return []
 
 
-def source(export: Export, systems: dict[str, str]) -> End:
-    """What is read, such as `all enabled secrets, with values`."""
-    which = f"{export.resource} where {export.where}" if export.where else f"all of {export.resource}"
-    if export.where == "enabled":
-        which = f"all enabled {export.resource}"
-    values = "with values" if export.values else "without values"
-    return End(export.connection, systems.get(export.connection, ""), f"{which}, {values}")
+def source(export: Export, connector: str) -> End:
+    """What is read by a connection of this connector."""
+    known = connectors.descriptor_of(connector)
+    resource = known.resource(export.resource) if known else None
+    words = source_words(export.resource, resource, export.where or "", values=export.values)
+    return End(export.connection, known.title if known else connector, words)
 
 
-def destination(step: Import, systems: dict[str, str]) -> End:
-    """What is written, such as `upsert into secrets`."""
-    words = f"{step.operation} into {step.resource}"
-    words += ", adopting what is there" if step.adopt else ""
-    words += ", values in plain text" if step.plaintext else ""
-    return End(step.connection, systems.get(step.connection, ""), words)
+def destination(step: Import, connector: str) -> End:
+    """What is written by a connection of this connector."""
+    known = connectors.descriptor_of(connector)
+    words = target_words(step.operation, step.resource, adopt=step.adopt, plaintext=step.plaintext)
+    return End(step.connection, known.title if known else connector, words)
 
 
-def system(connector: str) -> str:
-    """A connector's title; its name, where it is not installed."""
-    try:
-        return connectors.connector(connector).descriptor.title
-    except SettingsError:
-        return connector
+def source_words(resource: str, known: ResourceDescriptor | None, where: str, *, values: bool) -> str:
+    """Such as `all enabled secrets, with values`; `known` is what its connector says of the resource."""
+    if not resource:
+        return "nothing chosen yet"
+    is_one = known is None or known.is_pattern
+    noun = resource if is_one else known.title.lower() if known else resource
+    if where == "enabled":
+        told = f"enabled rows of {noun}" if is_one else f"all enabled {noun}"
+    elif where:
+        short = where if len(where) <= LONGEST_WHERE_CHARACTERS else f"{where[: LONGEST_WHERE_CHARACTERS - 1]}…"
+        told = f"{noun} where {short}"
+    else:
+        told = f"all of {noun}" if is_one else f"all {noun}"
+    reads_apart = known is None or "get" in known.verbs
+    return f"{told}, {'with' if values else 'without'} values" if reads_apart else told
+
+
+def mapping_words(rules: Sequence[Mapping[str, Any]]) -> str:
+    """Such as `3 fields`."""
+    if not rules:
+        return "each record as it is"
+    return f"{len(rules)} field{'' if len(rules) == 1 else 's'}"
+
+
+def target_words(operation: str, resource: str, *, adopt: bool, plaintext: bool) -> str:
+    """Such as `upsert into secrets`."""
+    if not resource:
+        return "nothing chosen yet"
+    also = [word for word, told in (("adopting what is there", adopt), ("values in plain text", plaintext)) if told]
+    return ", ".join([f"{operation} into {resource}", *also])
 
 
 def bars(runs: Sequence[RunRow]) -> list[Bar]:

@@ -32,8 +32,8 @@ class Place:
 
     @property
     def is_here(self) -> bool:
-        """Whether the page that is shown belongs to it."""
-        return (request.endpoint or "").partition(".")[0] == self.view.partition(".")[0]
+        """Whether the page that is shown belongs to it; what a search has found belongs to none."""
+        return request.endpoint != "home.searched" and (request.endpoint or "").partition(".")[0] == self.view.partition(".")[0]
 
 
 PLACES: Final = (

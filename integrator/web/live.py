@@ -1,8 +1,9 @@
 """A run as it moves: how fast, how long still, and the stream of events that tells a page so.
 
 Every stream holds one of the server's threads, so there are only so many; whoever finds no place asks for the page again
-and again instead. Between two looks nothing is held: no transaction, no lock. A stream ends after two minutes, and the
-browser opens the next one: so nobody watches on whose session has ended. Source: WHATWG HTML §9.2, server-sent events.
+and again instead. Between two looks nothing is held: no transaction, no lock. A stream ends within seconds when who watches
+may not any more, and after two minutes in any case: the browser then opens the next one, or is sent to sign in.
+Source: WHATWG HTML §9.2, server-sent events.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ MOST_STREAMS: Final = 16
 TICK_SECONDS: Final = 1.0
 LONGEST_SECONDS: Final = 120.0
 HEARTBEAT_SECONDS: Final = 5.0
+ASKED_AGAIN_SECONDS: Final = 5.0
+"""So often it is asked whether who watches may watch still."""
 RECONNECT_MS: Final = 1000
 MINUTE_SECONDS: Final = 60.0
 SPEED_SECONDS: Final = 10.0
@@ -74,7 +77,10 @@ class Watched:
 
 
 class Streams:
-    """The streams of one server. `tick_seconds` is how often each looks, `longest_seconds` how long it lasts."""
+    """The streams of one server. `tick_seconds` is how often each looks, `longest_seconds` how long it lasts.
+
+    `clock` gives seconds that only grow.
+    """
 
     def __init__(
         self,
@@ -82,11 +88,13 @@ class Streams:
         tick_seconds: float = TICK_SECONDS,
         longest_seconds: float = LONGEST_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._places = threading.BoundedSemaphore(most)
         self._tick_seconds = tick_seconds
         self._longest_seconds = longest_seconds
         self._heartbeat_seconds = heartbeat_seconds
+        self._clock = clock
         self._ending = threading.Event()
 
     def take(self) -> Callable[[], None] | None:
@@ -99,16 +107,20 @@ class Streams:
         """The server stops: every stream ends now. May be called from any thread."""
         self._ending.set()
 
-    def told(self, look: Callable[[], str | None]) -> Iterator[str]:
+    def told(self, look: Callable[[], str | None], may_watch: Callable[[], bool]) -> Iterator[str]:
         """What a browser is sent: whatever `look` gives, whenever that changes; where it gives None, the run is over.
 
-        In between a comment now and then: so it is noticed when the browser is gone.
+        In between a comment now and then: so it is noticed when the browser is gone. It ends where `may_watch` says no.
         """
         yield f"retry: {RECONNECT_MS}\n\n"
-        began = spoke = monotonic()
+        began = spoke = asked = self._clock()
         last = ""
-        while not self._ending.is_set() and monotonic() - began < self._longest_seconds:
+        while not self._ending.is_set() and self._clock() - began < self._longest_seconds:
             try:
+                if self._clock() - asked >= ASKED_AGAIN_SECONDS:
+                    asked = self._clock()
+                    if not may_watch():
+                        return
                 text = look()
             except StoreError:
                 return  # the browser comes again, and the page says what is wrong
@@ -116,10 +128,10 @@ class Streams:
                 yield event("over", "")
                 return
             if text != last:
-                last, spoke = text, monotonic()
+                last, spoke = text, self._clock()
                 yield event("moved", text)
-            elif monotonic() - spoke >= self._heartbeat_seconds:
-                spoke = monotonic()
+            elif self._clock() - spoke >= self._heartbeat_seconds:
+                spoke = self._clock()
                 yield ": still here\n\n"
             self._ending.wait(self._tick_seconds)
 

@@ -7,6 +7,7 @@ from typing import Final
 from flask import Flask, Response, current_app
 
 from integrator.errors import NotFoundHere, SealError, StoreError
+from integrator.store.passwords import PasswordsBusy
 from integrator.web.messages import Message, page
 
 _MESSAGES: Final = (
@@ -30,6 +31,12 @@ _MESSAGES: Final = (
     ),
     Message(413, "That is too much", "What was sent is larger than anything that is asked for here.", "Go back."),
 )
+_BUSY: Final = Message(
+    429,
+    "Too many passwords are tried at this moment",
+    "Yours was not looked at, and nothing was changed.",
+    "Wait a few seconds, go back, and send the form again.",
+)
 _DEFECT: Final = Message(
     500,
     "Something unforeseen happened",
@@ -50,6 +57,7 @@ def register_mistakes(app: Flask) -> None:
         app.register_error_handler(message.status, _Teller(message))
     for kind in (StoreError, SealError):
         app.register_error_handler(kind, _Teller(_NO_STORE, logs=True))
+    app.register_error_handler(PasswordsBusy, _Teller(_BUSY))
     app.register_error_handler(NotFoundHere, _Teller(_MESSAGES[2]))
 
 

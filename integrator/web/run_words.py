@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Final
 
 from connectors import registry as connectors
-from connectors.errors import SettingsError
 from connectors.model import Connection
 from flows.model import Flow, RunStatus
 from integrator.bootstrap import Installation
@@ -149,9 +148,8 @@ def calls_a_minute(installation: Installation, flow: Flow) -> int:
 def _calls_a_minute(connection: Connection) -> float:
     calls, period_seconds = connection.limits.calls, connection.limits.period_seconds
     if calls is None:
-        try:
-            descriptor = connectors.connector(connection.connector).descriptor
-        except SettingsError:  # it is not installed any more: the run says so
+        descriptor = connectors.descriptor_of(connection.connector)
+        if descriptor is None:  # it is not installed any more: the run says so
             return 0
         calls, period_seconds = max(descriptor.budget.values(), default=0), descriptor.budget_period_seconds
     return calls * MINUTE_SECONDS / period_seconds

@@ -160,8 +160,15 @@ def test_a_signal_ends_the_server_with_0(new_house: House, number: signal.Signal
         assert served.process.wait(30) == 0
 
 
-def test_without_a_public_url_it_says_where_consents_come_back(new_house: House) -> None:
-    with serving(new_house, 0):
+def test_without_a_public_url_consents_come_back_to_this_machine(new_house: House) -> None:
+    with serving(new_house, 0) as served:
+        pass
+    log = (new_house.home.parent / "serve.log").read_text()
+    assert f"INTEGRATOR_PUBLIC_URL is not set: consents come back to {served.url}, which only browsers on this" in log
+
+
+def test_a_server_for_others_needs_a_public_url_for_consents(new_house: House) -> None:
+    with serving(new_house, 0, "--host", "0.0.0.0"):
         pass
     log = (new_house.home.parent / "serve.log").read_text()
     assert "INTEGRATOR_PUBLIC_URL is not set: consents come back only to the command line." in log

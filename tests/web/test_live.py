@@ -19,8 +19,9 @@ from flows.model import Progress, RunStatus
 from integrator.errors import DatabaseUnusable
 from integrator.store import tables
 from integrator.store.account_rows import writing_accounts
+from integrator.store.web_sessions import IDLE_SECONDS
 from integrator.web.current import STREAMS_KEY
-from integrator.web.live import Streams, Watched, event
+from integrator.web.live import ASKED_AGAIN_SECONDS, Streams, Watched, event
 from integrator.web.server import Server
 
 
@@ -177,12 +178,7 @@ def test_a_database_that_cannot_be_read_ends_the_stream_without_a_word() -> None
     def look() -> str:
         raise DatabaseUnusable("It is busy.")
 
-    assert list(Streams().told(look)) == ["retry: 1000\n\n"]
-
-
-def test_a_text_of_many_lines_is_one_event() -> None:
-    assert event("moved", "one\ntwo") == "event: moved\ndata: one\ndata: two\n\n"
-    assert event("over", "") == "event: over\ndata: \n\n"
+    assert list(Streams().told(look, lambda: True)) == ["retry: 1000\n\n"]
 
 
 class Hand:
@@ -192,6 +188,62 @@ class Hand:
 
     def __call__(self) -> float:
         return self.now
+
+
+def test_a_stream_asks_every_few_seconds_whether_it_may_go_on_and_ends_where_it_may_not() -> None:
+    clock, looks, asked = Hand(), 0, []
+
+    def look() -> str:
+        nonlocal looks
+        looks, clock.now = looks + 1, clock.now + 1
+        return f"look {looks}"
+
+    def may_watch() -> bool:
+        asked.append(clock.now)
+        return len(asked) < 3
+
+    streams = Streams(tick_seconds=0.0, clock=clock)
+    assert len([*streams.told(look, may_watch)]) == 1 + looks
+    assert asked == [1000.0 + ASKED_AGAIN_SECONDS * many for many in (1, 2, 3)]
+    assert looks == 3 * ASKED_AGAIN_SECONDS
+
+
+def test_who_signs_out_elsewhere_or_loses_the_account_sees_no_more(web: WebHouse) -> None:
+    clock, user = Hand(), web.user()
+    watching = Watching(web, clock=clock)
+    with running(web.app) as server:
+        answer = watching.open(server)
+        events = told(answer)
+        next(events)
+        clock.now += ASKED_AGAIN_SECONDS
+        watching.read(51)
+        assert any("51 of about 200" in text for _, text in events), "who is signed in still goes on watching"
+        with writing_accounts(web.installation.store) as rows:
+            rows.sessions.end_all(user)
+        clock.now += ASKED_AGAIN_SECONDS
+        assert "over" not in [name for name, _ in events]
+        close(answer)
+        again = watching.open(server)
+        assert (again.status, again.headers["Location"]) == (303, "/sign-in?next=/runs/2/live")
+        close(again)
+
+
+def test_to_watch_is_no_use_of_a_session_and_an_idle_one_ends_the_stream(web: WebHouse) -> None:
+    clock = Hand()
+    watching = Watching(web, clock=clock)
+    with running(web.app) as server:
+        answer = watching.open(server)
+        next(told(answer))
+        now = web.installation.clock.now()
+        web.installation.clock.now = lambda: now + IDLE_SECONDS  # type: ignore[method-assign]
+        clock.now += ASKED_AGAIN_SECONDS
+        assert "over" not in [name for name, _ in told(answer)]
+        close(answer)
+
+
+def test_a_text_of_many_lines_is_one_event() -> None:
+    assert event("moved", "one\ntwo") == "event: moved\ndata: one\ndata: two\n\n"
+    assert event("over", "") == "event: over\ndata: \n\n"
 
 
 def progress(read: int, calls: int, seconds: float) -> Progress:

@@ -292,7 +292,7 @@ def test_the_first_page_leads_a_newcomer_and_then_tells_what_needs_somebody(web:
 def test_a_connection_is_tested_and_says_how_it_stands(web: WebHouse, sandbox: Sandbox) -> None:
     browser = web.signed_in()
     answer = web.post(browser, "/connections/contoso/test")
-    assert (answer.status_code, title(answer)) == (200, "The test did not reach the system")
+    assert (answer.status_code, title(answer)) == (200, "The test did not succeed")
     assert web.state() == "needs authorization"
     page = shown(browser, "/connections/contoso").text
     assert "What to do next" in page

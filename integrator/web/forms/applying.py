@@ -70,7 +70,7 @@ def applied(
         with here.store.writing() as transaction:
             if is_new and thing["name"] in getattr(transaction, noun).names():
                 return {"name": f"There is already {_WORDS[noun]} {thing['name']}: choose another name."}
-            documents._save(transaction, nouns)
+            documents.save(transaction, nouns)
     except Wrong as wrong:
         if noun == "connections" and ELSEWHERE in str(wrong):
             return {AGAIN: _AGAIN}

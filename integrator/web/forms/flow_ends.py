@@ -11,7 +11,6 @@ from typing import Final
 
 from connectors import registry as connectors
 from connectors.descriptor import Descriptor, ResourceDescriptor
-from connectors.errors import SettingsError
 from flows.schemas import OPERATIONS
 from integrator.store.listing_ends import EndRow
 from integrator.web.fields import Choice
@@ -97,7 +96,7 @@ def end_of(rows: Sequence[EndRow], name: str, resource: str, *, reads: bool) -> 
     row = next((one for one in rows if one.name == name), None)
     if row is None:
         return None
-    descriptor = _descriptor(row.connector)
+    descriptor = connectors.descriptor_of(row.connector)
     known = _usable(row, descriptor, reads=reads)
     if not resource and len(known) == 1 and not known[0].is_pattern:
         resource = known[0].name
@@ -106,12 +105,12 @@ def end_of(rows: Sequence[EndRow], name: str, resource: str, *, reads: bool) -> 
 
 def choices(rows: Sequence[EndRow], *, reads: bool) -> list[Choice]:
     """Connections with something to read, or something to write, as choices."""
-    there = [row for row in rows if _usable(row, _descriptor(row.connector), reads=reads)]
+    there = [row for row in rows if _usable(row, connectors.descriptor_of(row.connector), reads=reads)]
     return [Choice("", "Choose a connection"), *(Choice(row.name, _label(row)) for row in there)]
 
 
 def _label(row: EndRow) -> str:
-    found = _descriptor(row.connector)
+    found = connectors.descriptor_of(row.connector)
     text = f"{row.name} ({found.title if found else row.connector})"
     return f"{text}, needs authorization" if row.state == NEEDS_AUTHORIZATION else text
 
@@ -121,11 +120,3 @@ def _usable(row: EndRow, descriptor: Descriptor | None, *, reads: bool) -> list[
         return []
     fitting = [one for one in descriptor.resources if one.api_type in (None, row.api_type)]
     return [one for one in fitting if (one.is_read if reads else set(OPERATIONS) & set(one.verbs))]
-
-
-def _descriptor(connector: str) -> Descriptor | None:
-    """The connector's, where it is installed."""
-    try:
-        return connectors.connector(connector).descriptor
-    except SettingsError:
-        return None

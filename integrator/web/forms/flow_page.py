@@ -10,10 +10,10 @@ from integrator.preview import Preview
 from integrator.store.listing_ends import EndRow
 from integrator.web.drafts import Sent
 from integrator.web.fields import Choice, Field
+from integrator.web.flow_words import mapping_words, source_words, target_words
 from integrator.web.forms import flow as form
 from integrator.web.forms import flow_ends, flow_mapping, flow_schedule
 from integrator.web.forms.flow_ends import End
-from integrator.web.forms.flow_words import mapping_words, source_words, target_words
 
 
 @dataclass(frozen=True, slots=True)

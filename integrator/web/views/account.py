@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from iclients.secret import Secret
 from integrator.access import User
@@ -14,6 +14,7 @@ from integrator.store.account_rows import reading_accounts, writing_accounts
 from integrator.web.browsers import drop_session, keep_session
 from integrator.web.current import installation, person
 from integrator.web.fields import PASSWORD, Field, missing, with_errors
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("account", __name__)
 
@@ -32,14 +33,14 @@ def password_changed() -> Response:
         return _page(errors)
     old, new = (Secret(request.form.get(name, "")) for name in ("old", "password"))
     try:
-        session = Accounts(installation()).change_password(_me(), old, new)
+        signed_in = Accounts(installation()).change_password(_me(), old, new)
     except SignInRefused as error:
         wait = f" Wait {error.wait_seconds} seconds before you try again." if error.wait_seconds else ""
         return _page({"old": f"This is not your password.{wait}"})
     except BadUsage as error:
         return _page({"password": str(error)})
-    answer: Response = redirect(url_for("account.shown"), 303)  # type: ignore[assignment]
-    keep_session(answer, session)
+    answer = see_other(url_for("account.shown"))
+    keep_session(answer, signed_in)
     return answer
 
 
@@ -48,7 +49,7 @@ def out_everywhere() -> Response:
     """End every session of this user, this one too."""
     with writing_accounts(installation().store, _me().actor) as rows:
         rows.sessions.end_all(_me())
-    answer: Response = redirect(url_for("sign_in.form"), 303)  # type: ignore[assignment]
+    answer = see_other(url_for("sign_in.form"))
     drop_session(answer)
     return answer
 

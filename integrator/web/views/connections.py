@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from connectors import registry as connectors
-from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 from iclients import registry as providers
 from iclients.errors import RemoteError
@@ -24,9 +23,10 @@ from integrator.web.current import installation, reading_pages
 from integrator.web.entering import toast
 from integrator.web.fields import Choice
 from integrator.web.forms.vault_address import short_title_of
-from integrator.web.lists import asked
+from integrator.web.lists import MOST_USERS, asked
 from integrator.web.messages import Message, page
 from integrator.web.protection import let_forms_lead_to
+from integrator.web.redirects import see_other
 from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("connections", __name__)
@@ -50,13 +50,14 @@ def shown(name: str) -> Response:
         connection = with_iclient(stored, stored.connections.get(name))
         state, kept = stored.connections.state(name), stored.consents.find(name)
     with reading_pages() as db:
-        flows, used_at = flows_using(db, name), last_used(db, name, state.at)
+        flows = flows_using(db, name)
+        used_at = last_used(db, flows, state.at)
     let_forms_lead_to(["https:"])  # the consent goes on at the provider
     return make_response(
         render_template(
             "connection.html",
             connection=connection,
-            descriptor=_descriptor(connection.connector),
+            descriptor=connectors.descriptor_of(connection.connector),
             needs_consent=connection.auth in CONSENTED,
             state=state,
             flows=flows,
@@ -73,7 +74,7 @@ def tested_now(name: str) -> Response:
     try:
         return shown_tested(name)
     except (RemoteError, SettingsError, UserError) as error:
-        return _cannot(name, "The test did not reach the system", str(error))
+        return _cannot(name, "The test did not succeed", str(error))
 
 
 @views.post("/connections/<name>/authorize")
@@ -122,7 +123,7 @@ def deleted(name: str) -> Response:
     except InUse:
         return make_response(asked_to_delete(name), 409)
     toast(f"Connection {name} is deleted.")
-    return _redirected(url_for("connections.listed"))
+    return see_other(url_for("connections.listed"))
 
 
 def _deletion(name: str, users: list[str], error: str = "") -> str:
@@ -133,6 +134,8 @@ def _deletion(name: str, users: list[str], error: str = "") -> str:
         users=users,
         user_view="flows.shown",
         user_noun="flow",
+        most=MOST_USERS,
+        all_at=url_for("flows.listed", q=name),
         gone="its settings, its consent and its state",
         error=error,
     )
@@ -164,21 +167,8 @@ def _cloud_of(row: ConnectionRow) -> str:
 
 def _titles() -> dict[str, str]:
     """The title of each connector that is installed."""
-    return {name: found.title if (found := _descriptor(name)) else name for name in connectors.names()}
-
-
-def _descriptor(connector: str) -> Descriptor | None:
-    """The connector's, where it is installed."""
-    try:
-        return connectors.connector(connector).descriptor
-    except SettingsError:
-        return None
+    return {name: found.title if (found := connectors.descriptor_of(name)) else name for name in connectors.names()}
 
 
 def _back(name: str) -> Response:
-    return _redirected(url_for("connections.shown", name=name))
-
-
-def _redirected(address: str) -> Response:
-    answer: Response = redirect(address, 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("connections.shown", name=name))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, render_template, request, url_for
 
 from flows.schemas import FlowSchema
 from integrator import rehearsal
@@ -25,6 +25,7 @@ from integrator.web.forms import applying, flow_mapping, flow_schedule
 from integrator.web.forms import flow as form
 from integrator.web.forms.flow_page import FlowPage
 from integrator.web.moments import moment, zone
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("form", __name__)
 NOUN: Final = "flows"
@@ -125,7 +126,7 @@ def deleted(name: str) -> Response:
     except InUse as error:
         return make_response(_deletion(name, in_use=str(error)), 409)
     toast(f"Flow {name} is deleted.")
-    return _redirected(url_for("flows.listed"))
+    return see_other(url_for("flows.listed"))
 
 
 def _done(before: Mapping[str, Any] | None) -> Response:
@@ -171,7 +172,7 @@ def _saved(typed: Sent, before: Mapping[str, Any] | None) -> Response:
     if errors:
         return _shown(typed, errors=errors, stored=name if before else "")
     toast(f"Flow {name} is saved. {_next(name)}")
-    return _redirected(url_for("flows.shown", name=name))
+    return see_other(url_for("flows.shown", name=name))
 
 
 def _errors(typed: Sent, document: Mapping[str, Any]) -> dict[str, str]:
@@ -253,8 +254,3 @@ def _refuse_readers(name: str = "") -> None:
     user = person()
     if user is None or not may(user, CHANGE, NOUN, name):
         abort(403)
-
-
-def _redirected(address: str) -> Response:
-    answer: Response = redirect(address, 303)  # type: ignore[assignment]
-    return answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 
 from flows.model import RunStatus
 from integrator.errors import FlowWaits, RunInProgress
@@ -19,6 +19,7 @@ from integrator.web.entering import toast
 from integrator.web.fields import Choice
 from integrator.web.lists import asked
 from integrator.web.messages import Message, page
+from integrator.web.redirects import see_other
 from integrator.web.states import word_of
 
 views: Final = Blueprint("flows", __name__)
@@ -50,15 +51,14 @@ def shown(name: str) -> str:
     with reading_pages() as db:
         recent = runs_page(db, Asked(filters={"flow": name}, rows=RUNS))
         meets = neighbours(db, name, flow.steps[-1].connection, flow.steps[-1].resource)
-    systems = {one: flow_words.system(connector) for one, connector in kinds.items()}
     return render_template(
         "flow.html",
         flow=flow,
         states=states,
         paused=paused,
         is_paused_by_hand=paused == BY_HAND,
-        sources=[flow_words.source(export, systems) for export in flow.exports],
-        destinations=[flow_words.destination(step, systems) for step in flow.steps],
+        sources=[flow_words.source(export, kinds.get(export.connection, "")) for export in flow.exports],
+        destinations=[flow_words.destination(step, kinds.get(step.connection, "")) for step in flow.steps],
         next_runs=[] if paused else flow_words.next_runs(flow, installation().clock.now()),
         runs=recent,
         under_way=next((run for run in reversed(recent.rows) if flow_words.is_unfinished(run)), None),
@@ -72,7 +72,7 @@ def shown(name: str) -> str:
 @views.get("/flows/<name>/runs")
 def runs_of(name: str) -> Response:
     """The runs of this flow stand in the list of runs."""
-    return _redirected(url_for("runs.listed", flow=name))
+    return see_other(url_for("runs.listed", flow=name))
 
 
 @views.post("/flows/<name>/run")
@@ -84,7 +84,7 @@ def started(name: str) -> Response:
         return page(_busy(name, error.run_id))
     except FlowWaits as error:
         return page(_waits(name, str(error)))
-    return _redirected(url_for("runs.shown", run_id=run.id))
+    return see_other(url_for("runs.shown", run_id=run.id))
 
 
 @views.post("/flows/<name>/pause")
@@ -133,9 +133,4 @@ def _to_flow(name: str) -> tuple[str, str]:
 def _back(name: str) -> Response:
     """To the list, where the button stands in one of its rows; else to the flow's page."""
     is_list = request.form.get("back", "") == LIST
-    return _redirected(url_for("flows.listed") if is_list else url_for("flows.shown", name=name))
-
-
-def _redirected(address: str) -> Response:
-    answer: Response = redirect(address, 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("flows.listed") if is_list else url_for("flows.shown", name=name))

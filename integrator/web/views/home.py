@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from flows.model import RunStatus
 from integrator.access import CHANGE, may
@@ -20,6 +20,7 @@ from integrator.web.charts import by_day, first_hour, moved_chart
 from integrator.web.current import installation, local_azure, person, reading_pages
 from integrator.web.entering import toast
 from integrator.web.moments import zone
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("home", __name__)
 
@@ -59,8 +60,7 @@ def azure_begun() -> Response:
         toast("Connections are here already: `integrator sandbox` starts a local Azure beside them.")
     else:
         azure.begin(installation())
-    answer: Response = redirect(url_for("home.shown"), 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("home.shown"))
 
 
 @views.get("/search")

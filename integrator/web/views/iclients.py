@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from iclients import registry as providers
 from iclients.model import IClient
@@ -19,7 +19,8 @@ from integrator.web.fields import Choice
 from integrator.web.forms.provider_cards import title_of
 from integrator.web.forms.vault_address import short_title_of
 from integrator.web.forms.words import spelled
-from integrator.web.lists import asked
+from integrator.web.lists import MOST_USERS, asked
+from integrator.web.redirects import see_other
 from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("iclients", __name__)
@@ -82,8 +83,7 @@ def deleted(name: str) -> Response:
     except InUse:
         return make_response(asked_to_delete(name), 409)
     toast(f"iClient {name} is deleted.")
-    answer: Response = redirect(url_for("iclients.listed"), 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("iclients.listed"))
 
 
 def _cloud_of(one: IClient | IClientRow) -> str:
@@ -100,6 +100,8 @@ def _deletion(name: str, users: list[str], error: str = "") -> str:
         users=users,
         user_view="connections.shown",
         user_noun="connection",
+        most=MOST_USERS,
+        all_at=url_for("connections.listed", iclient=name),
         gone="its registration and both of its credentials",
         error=error,
     )

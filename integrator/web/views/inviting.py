@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from connectors.errors import SettingsError
 from iclients.errors import RemoteError
@@ -14,6 +14,7 @@ from integrator.linking import make_link, revoke_links
 from integrator.web.current import installation
 from integrator.web.entering import toast
 from integrator.web.fields import SELECT, Choice, Field, filled, missing, with_errors
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("inviting", __name__)
 
@@ -93,5 +94,4 @@ def _page(
 
 
 def _back(view: str, name: str) -> Response:
-    answer: Response = redirect(url_for(view, name=name), 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for(view, name=name))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, render_template, url_for
 
 from integrator.store.listing_audit import notices_page
 from integrator.web.current import installation, reading_pages
 from integrator.web.lists import asked
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("notices", __name__)
 
@@ -27,5 +28,4 @@ def seen(notice_id: int) -> Response:
     """Somebody has seen it: it leaves the list."""
     with installation().store.writing() as stored:
         stored.notices.seen(min(notice_id, 2**63 - 1))
-    answer: Response = redirect(url_for("notices.listed"), 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("notices.listed"))

@@ -11,7 +11,6 @@ from flask import (
     Response,
     abort,
     make_response,
-    redirect,
     render_template,
     request,
     stream_with_context,
@@ -29,8 +28,9 @@ from integrator.store.runs import OVER, UNFINISHED, Run
 from integrator.store.wrong_records import Only
 from integrator.web import run_words
 from integrator.web.current import installation, reading_pages, streams, watched
-from integrator.web.entering import toast
+from integrator.web.entering import is_still_let_in, toast
 from integrator.web.lists import asked
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("runs", __name__)
 
@@ -67,7 +67,7 @@ def live(run_id: int) -> Response:
     leave = streams().take()
     if leave is None:
         return make_response("", 204)
-    told = streams().told(look)
+    told = streams().told(look, is_still_let_in)
     answer = Response(stream_with_context(told), mimetype="text/event-stream")
     answer.headers["X-Accel-Buffering"] = "no"
     answer.call_on_close(leave)
@@ -113,8 +113,7 @@ def _tried(run_id: int, act: Callable[[], Run], words: Callable[[Run], str]) -> 
         busy = error.run_id if isinstance(error, RunInProgress) else 0
         return make_response(_page(run_id, "" if busy else str(error), busy), 409)
     toast(words(run))
-    answer: Response = redirect(url_for("runs.shown", run_id=run.id), 303)  # type: ignore[assignment]
-    return answer
+    return see_other(url_for("runs.shown", run_id=run.id))
 
 
 def _told_cancelled(run: Run) -> str:

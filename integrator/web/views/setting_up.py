@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from iclients.secret import Secret
 from integrator.access import User
@@ -15,6 +15,7 @@ from integrator.web.browsers import keep_session
 from integrator.web.current import installation
 from integrator.web.fields import PASSWORD, Field, filled, missing, with_errors
 from integrator.web.messages import Message, page
+from integrator.web.redirects import see_other
 
 views: Final = Blueprint("setting_up", __name__)
 
@@ -41,13 +42,13 @@ def done(token: str) -> Response:
         if errors := _errors(user):
             return _shown(user, errors)
         password = Secret(request.form.get("password", ""))
-        session = Accounts(installation()).set_up(token, request.form.get("name", ""), password)
+        signed_in = Accounts(installation()).set_up(token, request.form.get("name", ""), password)
     except LinkRefused as error:
         return _refused(error)
     except BadUsage as error:
         return _shown(user, {"name" if "name has" in str(error) else "password": str(error)})
-    answer: Response = redirect(url_for("home.shown"), 303)  # type: ignore[assignment]
-    keep_session(answer, session)
+    answer = see_other(url_for("home.shown"))
+    keep_session(answer, signed_in)
     return answer
 
 

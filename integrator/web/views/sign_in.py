@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from iclients.secret import Secret
 from integrator.accounts import Accounts, SignInRefused
 from integrator.store.account_rows import writing_accounts
+from integrator.store.passwords import PasswordsBusy
 from integrator.web import unsent
 from integrator.web.addresses import caller
-from integrator.web.browsers import drop_session, keep_session, session_token
+from integrator.web.browsers import drop_session, keep_session, known_mark, session_token
 from integrator.web.current import installation, person
 from integrator.web.entering import NEXT, local_path
 from integrator.web.fields import HIDDEN, PASSWORD, Field, filled
+from integrator.web.redirects import see_here, see_other
 
 views: Final = Blueprint("sign_in", __name__)
 
+BUSY_SECONDS: Final = 5
 _WRONG: Final = "Name and password do not belong together. Check both; capital letters count in the password."
 
 
@@ -25,7 +28,7 @@ _WRONG: Final = "Name and password do not belong together. Check both; capital l
 def form() -> Response:
     """The form; who is signed in already goes on."""
     where = local_path(request.args.get(NEXT, "/"))
-    return _on_to(where) if person() else _shown(where)
+    return see_here(where) if person() else _shown(where)
 
 
 @views.post("/sign-in")
@@ -34,11 +37,13 @@ def begun() -> Response:
     where = local_path(request.form.get(NEXT, "/"))
     password = Secret(request.form.get("password", ""))
     try:
-        token = Accounts(installation()).sign_in(request.form.get("name", ""), password, caller())
+        signed_in = Accounts(installation()).sign_in(request.form.get("name", ""), password, caller(), known_mark())
     except SignInRefused as error:
         return _shown(where, _too_often(error.wait_seconds) if error.wait_seconds else _WRONG, error.wait_seconds)
-    answer = _on_to(where)
-    keep_session(answer, token)
+    except PasswordsBusy as error:
+        return _shown(where, str(error), BUSY_SECONDS)
+    answer = see_here(where)
+    keep_session(answer, signed_in)
     return answer
 
 
@@ -47,7 +52,7 @@ def out() -> Response:
     """End this browser's session."""
     with writing_accounts(installation().store) as rows:
         rows.sessions.end(session_token())
-    answer: Response = redirect(url_for("sign_in.form"), 303)  # type: ignore[assignment]
+    answer = see_other(url_for("sign_in.form"))
     drop_session(answer)
     return answer
 
@@ -68,11 +73,6 @@ def _shown(where: str, error: str = "", wait_seconds: int = 0) -> Response:
 
 def _status(error: str, wait_seconds: int) -> int:
     return 429 if wait_seconds else 422 if error else 200
-
-
-def _on_to(where: str) -> Response:
-    answer: Response = redirect(f"{request.script_root}{where}", 303)  # type: ignore[assignment]
-    return answer
 
 
 def _too_often(wait_seconds: int) -> str:
