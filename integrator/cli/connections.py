@@ -9,8 +9,7 @@ import click
 
 from integrator.cli.nouns import add_noun
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_json, printable
-from integrator.errors import ExitCode
+from integrator.cli.output import json_option, print_findings, print_json, printable
 
 LINK_HOURS = 72
 
@@ -100,13 +99,7 @@ def preflight(name: str, as_json: bool) -> int:
 
     with opened(waited_for=True) as installation:
         findings = look(installation, name)
-    if as_json:
-        print_json([finding.document() for finding in findings])
-    else:
-        for finding in findings:
-            mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
-            click.echo(f"{mark}  {printable(f'{finding.subject}: {finding.sentence}')}")
-    return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED
+    return print_findings(findings, as_json=as_json)
 
 
 @connections.command()

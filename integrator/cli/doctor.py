@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_json, printable
-from integrator.errors import ExitCode
+from integrator.cli.output import json_option, print_findings
 
 
 @click.command()
@@ -20,10 +19,4 @@ def doctor(as_json: bool) -> int:
 
     with opened() as installation:
         findings = examine(installation)
-    if as_json:
-        print_json([finding.document() for finding in findings])
-    else:
-        for finding in findings:
-            mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
-            click.echo(f"{mark}  {printable(f'{finding.subject}: {finding.sentence}')}")
-    return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED
+    return print_findings(findings, as_json=as_json)

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from integrator.errors import ExitCode
+from integrator.findings import Finding
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,6 +41,17 @@ def print_fields(fields: Sequence[tuple[str, Any]]) -> None:
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
         click.echo(f"{name:<{width}}  {_cell(value)}")
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> int:
+    """What was found, each with whether it is in order; gives how the command ends."""
+    if as_json:
+        print_json([finding.document() for finding in findings])
+    else:
+        for finding in findings:
+            mark = click.style("ok   ", fg="green") if finding.is_ok else click.style("wrong", fg="red")
+            click.echo(f"{mark}  {printable(f'{finding.subject}: {finding.sentence}')}")
+    return ExitCode.DONE if all(finding.is_ok for finding in findings) else ExitCode.FAILED
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,11 +61,6 @@ def last_used(db: Connection, users: Sequence[str], since: float | None) -> floa
     return max([at for at in (since, *_latest_starts(db, set(ids)).values()) if at is not None], default=None)
 
 
-def uses_of_connections(db: Connection) -> Counter[str]:
-    """How many flows use each connection: one query, whatever it is asked for."""
-    return Counter({name: len(ids) for name, ids in _flows_of_connections(db).items()})
-
-
 def flows_using(db: Connection, name: str) -> list[str]:
     """The flows that use this connection, by name; only documents that have its name in them are read."""
     query = select(flows.c.name, flows.c.document).where(flows.c.document.contains(json.dumps(name), autoescape=True))
@@ -78,12 +72,6 @@ def flows_using(db: Connection, name: str) -> list[str]:
 def used_by_flow(document: dict[str, Any]) -> set[str]:
     """The connections that a flow's document names."""
     return {*_named(document)}
-
-
-def connection_states(db: Connection) -> Counter[str]:
-    """How many connections stand how."""
-    query = select(connections.c.state, func.count().label("many")).group_by(connections.c.state)
-    return Counter({row.state: row.many for row in db.execute(query)})
 
 
 def _flows_of_connections(db: Connection) -> dict[str, list[int]]:

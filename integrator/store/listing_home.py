@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from flows.model import RunStatus
 from integrator.store.listing_audit import unseen_notices
@@ -15,13 +15,22 @@ from integrator.store.tables import connections, flows, iclients, runs
 _DAY_SECONDS: Final = 86_400.0
 WENT_WRONG: Final = (RunStatus.FAILED, RunStatus.WITH_ERRORS, RunStatus.NEEDS_AUTHORIZATION)
 
+_LATER: Final = runs.alias("later")
+MENDED: Final = exists().where(
+    _LATER.c.flow_id == runs.c.flow_id,
+    _LATER.c.id > runs.c.id,
+    _LATER.c.status == RunStatus.SUCCEEDED.value,
+    _LATER.c.retry_only == "",
+)
+"""Whether a later run of the same flow, or a retry of all that failed, has gone well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What waits for somebody."""
 
     runs: int
-    """Runs of the last day that went wrong."""
+    """Runs of the last day that went wrong, and after which their flow has not succeeded."""
     connections: int
     """Connections that need authorization."""
     notices: int
@@ -48,14 +57,14 @@ class Found:
 
 def needs(db: Connection, now: float) -> Needs:
     """What waits for somebody, now."""
-    wrong = (runs.c.status.in_(WENT_WRONG), runs.c.ended_at > now - _DAY_SECONDS)
+    wrong = (runs.c.status.in_(WENT_WRONG), runs.c.ended_at > now - _DAY_SECONDS, ~MENDED)
     waiting = (connections.c.state == RunStatus.NEEDS_AUTHORIZATION.value,)
     return Needs(_count(db, runs, *wrong), _count(db, connections, *waiting), unseen_notices(db))
 
 
 def failures(db: Connection, now: float, limit: int) -> list[RunRow]:
-    """The newest runs of the last day that went wrong."""
-    return recent_runs(db, WENT_WRONG, limit, since=now - _DAY_SECONDS)
+    """The newest runs of the last day that went wrong, and after which their flow has not succeeded."""
+    return recent_runs(db, WENT_WRONG, limit, since=now - _DAY_SECONDS, but=MENDED)
 
 
 def waiting_connections(db: Connection, limit: int) -> list[str]:

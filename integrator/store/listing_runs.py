@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from flows.model import Progress
 from integrator.store.pages import Asked, Page, paged
@@ -65,21 +65,21 @@ def runs_page(db: Connection, asked: Asked) -> Page[RunRow]:
 
 
 def recent_runs(
-    db: Connection, statuses: Sequence[str], limit: int = RECENT, since: float | None = None
+    db: Connection,
+    statuses: Sequence[str],
+    limit: int = RECENT,
+    since: float | None = None,
+    but: ColumnElement[bool] | None = None,
 ) -> list[RunRow]:
-    """The newest runs that stand so, `since` then where they have ended; without a status, the newest of all."""
+    """The newest runs that stand so, `since` then where they have ended, `but` those; without a status, the newest of all."""
     query = _runs().order_by(runs.c.id.desc()).limit(limit)
     if statuses:
         query = query.where(runs.c.status.in_(statuses))
     if since is not None:
         query = query.where(runs.c.ended_at > since)
+    if but is not None:
+        query = query.where(~but)
     return [_run(row) for row in db.execute(query)]
-
-
-def run_row(db: Connection, run_id: int) -> RunRow | None:
-    """This run; None if there is none."""
-    row = db.execute(_runs().where(runs.c.id == run_id)).one_or_none()
-    return None if row is None else _run(row)
 
 
 def runs_by_id(db: Connection, ids: Sequence[int]) -> dict[int, RunRow]:

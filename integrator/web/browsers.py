@@ -30,7 +30,7 @@ KNOWN_SECONDS: Final = 365 * 24 * 3600
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def known_browser() -> str:
+def browser_secret() -> str:
     """The secret of the browser that asks; empty where it has none."""
     return _secret(_BROWSER)
 
@@ -76,12 +76,12 @@ def form_proof(browser: str, purpose: str) -> str:
 
 def is_our_form(purpose: str) -> bool:
     """Whether the form that was sent came from a page that this browser was given for this purpose."""
-    return _proves(request.form.get(FORM_FIELD, ""), known_browser(), purpose)
+    return _proves(request.form.get(FORM_FIELD, ""), browser_secret(), purpose)
 
 
 def page_proof() -> str:
     """What every form of the page that is being made holds; a browser without a secret gets one with it."""
-    bound_to = session_token() if g.get("person") else known_browser()
+    bound_to = session_token() if g.get("person") else browser_secret()
     if not bound_to:
         bound_to = g.new_browser = g.get("new_browser") or new_browser()
     return form_proof(bound_to, PAGES)
@@ -92,7 +92,7 @@ def is_our_page() -> bool:
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         return False
     told = request.headers.get(FORM_HEADER) or request.form.get(FORM_FIELD, "")
-    return _proves(told, session_token() if g.get("person") else known_browser(), PAGES)
+    return _proves(told, session_token() if g.get("person") else browser_secret(), PAGES)
 
 
 def is_page_of_the_session_that_ended() -> bool:

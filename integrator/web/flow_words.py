@@ -39,6 +39,7 @@ class End:
     """One card of the strip: a connection's name, its system, and what is done there."""
 
     connection: str
+    connector: str
     system: str
     words: str
 
@@ -74,14 +75,14 @@ def source(export: Export, connector: str) -> End:
     known = connectors.descriptor_of(connector)
     resource = known.resource(export.resource) if known else None
     words = source_words(export.resource, resource, export.where or "", values=export.values)
-    return End(export.connection, known.title if known else connector, words)
+    return End(export.connection, connector, known.title if known else connector, words)
 
 
 def destination(step: Import, connector: str) -> End:
     """What is written by a connection of this connector."""
     known = connectors.descriptor_of(connector)
     words = target_words(step.operation, step.resource, adopt=step.adopt, plaintext=step.plaintext)
-    return End(step.connection, known.title if known else connector, words)
+    return End(step.connection, connector, known.title if known else connector, words)
 
 
 def source_words(resource: str, known: ResourceDescriptor | None, where: str, *, values: bool) -> str:

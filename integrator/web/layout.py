@@ -15,6 +15,7 @@ from integrator.web import assets, fields, lists, moments, states
 from integrator.web.browsers import FORM_FIELD, FORM_HEADER, page_proof
 from integrator.web.current import installation, person, reading_pages
 from integrator.web.entering import take_toast
+from integrator.web.forms.words import icon_of
 
 THEME_COOKIE: Final = "theme"
 THEMES: Final = ("light", "dark")
@@ -33,7 +34,10 @@ class Place:
     @property
     def is_here(self) -> bool:
         """Whether the page that is shown belongs to it; what a search has found belongs to none."""
-        return request.endpoint != "home.searched" and (request.endpoint or "").partition(".")[0] == self.view.partition(".")[0]
+        return (
+            request.endpoint != "home.searched"
+            and (request.endpoint or "").partition(".")[0] == self.view.partition(".")[0]
+        )
 
 
 PLACES: Final = (
@@ -53,6 +57,7 @@ def add_layout(app: Flask) -> None:
     drawn_with: dict[str, Callable[..., Any] | Any] = {
         "asset": assets.asset,
         "icon_address": assets.icon_address,
+        "icon_of": icon_of,
         "chip_of": states.chip_of,
         "told": moments.told,
         "day": moments.day,

@@ -15,8 +15,6 @@ SEARCH: Final = "q"
 SORT: Final = "sort"
 PAGE: Final = "page"
 LONGEST_SEARCH: Final = 200
-MOST_USERS: Final = 50
-"""How many of what uses a thing its page names; the others stand in a list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ _BY_CODE: Final = {
         f"The process that worked on it ended again and again. {_KEPT}",
         "See in the server's log why it ended, then resume the run.",
     ),
+    "throttled": (
+        f"The system takes no more calls for now. {_KEPT}",
+        "Resume the run in some minutes. Where it stays, see who else calls that system, or lower the connection's limits.",
+    ),
     "defect": (
         f"This is a defect of Integrator, and not of your data. {_KEPT}",
         "Resume the run. Where it stays, report the line that the server's log has.",

@@ -80,7 +80,7 @@ def test_a_new_password_signs_every_other_browser_out(house: House, visits: Visi
     page.get_by_label("You: olga").click()
     page.get_by_role("link", name="Your account").click()
     expect(page.get_by_text("In 2 browsers")).to_be_visible()
-    field(page, "Password of now").fill(PASSWORD)
+    field(page, "Current password").fill(PASSWORD)
     field(page, "New password").fill(new)
     field(page, "New password, once more").fill(new)
     page.get_by_role("button", name="Change the password").click()

@@ -79,7 +79,7 @@ def tried(web: WebHouse, number: int, forwarded: str, peer: str = "10.0.0.5") ->
 def test_behind_a_proxy_one_address_does_not_stop_the_others_where_the_proxy_is_trusted(
     sandbox: Sandbox, tmp_path: Path, is_trusted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("integrator.accounts.matches", lambda *told: False)
+    monkeypatch.setattr("integrator.accounts.matches", lambda *told, **more: False)
     told = {"INTEGRATOR_TRUSTED_PROXIES": "10.0.0.5"} if is_trusted else {}
     web = WebHouse(sandbox, tmp_path, **told)
     try:

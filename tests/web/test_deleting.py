@@ -6,7 +6,7 @@ import re
 
 from web_house import WebHouse
 
-from integrator.web.lists import MOST_USERS
+from integrator.web.deletion import MOST_USERS
 
 
 def test_the_first_users_are_named_and_the_others_stand_in_a_list(web: WebHouse) -> None:

@@ -128,6 +128,24 @@ def test_what_went_wrong_today_stands_on_the_first_page(web: WebHouse) -> None:
     assert page.count('href="/runs/2"') == 1
 
 
+def test_what_went_wrong_waits_for_nobody_once_the_flow_has_succeeded(web: WebHouse) -> None:
+    browser, now = web.signed_in(), web.installation.clock.now()
+    with web.installation.store.database.writing() as db:
+        flow_id = db.execute(
+            insert(tables.flows).values(name="broken", document="{}").returning(tables.flows.c.id)
+        ).scalar_one()
+        ran = {"flow_id": flow_id, "started_at": now - 60, "ended_at": now - 60}
+        db.execute(insert(tables.runs).values(**ran, status="failed"))
+    assert "need attention" in browser.get("/").text
+    with web.installation.store.database.writing() as db:
+        one = {"retry_of": 1, "retry_only": '{"key": "a"}'}
+        db.execute(insert(tables.runs).values(**ran, **one, status="succeeded"))
+    assert "need attention" in browser.get("/").text
+    with web.installation.store.database.writing() as db:
+        db.execute(insert(tables.runs).values(**ran, status="succeeded"))
+    assert "need attention" not in browser.get("/").text
+
+
 def test_the_chart_shows_what_was_moved_and_tells_it_as_a_table(web: WebHouse) -> None:
     browser = web.signed_in()
     assert "Nothing was moved in the last 14 days" in browser.get("/").text

@@ -31,6 +31,11 @@ def test_the_link_that_is_made_leads_somebody_else_to_the_consent(served: WebHou
     assert "grace@contoso.test" in shown.text
 
 
+def test_a_link_to_this_machine_says_that_nobody_else_can_open_it(served: WebHouse) -> None:
+    answer = served.post(served.signed_in(), PAGE, **{"for": "grace@contoso.test", "hours": "72"})
+    assert "It works in browsers on this machine only." in answer.text
+
+
 def test_the_link_is_shown_once(served: WebHouse) -> None:
     token = made_link(served).rpartition("/")[2]
     browser = served.signed_in()

@@ -250,6 +250,22 @@ def test_lists_are_cut_by_the_server_and_say_where_one_is(web: WebHouse) -> None
         assert "1–50 of 60" in shown(browser, f"/flows?page={page_number}").text
 
 
+def test_a_search_keeps_its_words_and_belongs_to_no_place(web: WebHouse) -> None:
+    page = shown(web.signed_in(), "/search?q=con")
+    assert 'name="q" value="con"' in page.text
+    navigation = page.text.partition('<nav class="side"')[2].partition("</nav>")[0]
+    assert 'aria-current="page"' not in navigation
+
+
+def test_the_audit_names_people_and_acts_in_words(web: WebHouse) -> None:
+    browser = web.signed_in()
+    with web.installation.store.writing() as stored:
+        stored.audit.record("consent ended", "connection", "contoso", {"account": "ada@contoso.test"})
+    page = shown(browser, "/audit").text
+    assert "came back from a consent" in page
+    assert "on the command line" in page
+
+
 def test_lists_are_sorted_searched_and_filtered_in_the_address(web: WebHouse) -> None:
     browser = web.signed_in()
     seed(web, 3)

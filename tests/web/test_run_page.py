@@ -87,6 +87,29 @@ def test_errors_stand_by_cause_and_then_record_by_record(runs: Runs) -> None:
     assert "1–1 of 1 records" in words(runs.text(f"/runs/{run_id}?q=tw"))
 
 
+def test_a_run_without_errors_says_what_was_left_out(runs: Runs) -> None:
+    done = runs.add(RunStatus.SUCCEEDED)
+    assert "Every other record arrived: 1 of 10 was left out by the flow's filter" in words(runs.text(f"/runs/{done}"))
+    again = runs.add(RunStatus.SUCCEEDED, retry_of=done)
+    assert "Every record that was tried again arrived. The others were left alone." in words(
+        runs.text(f"/runs/{again}")
+    )
+    everything = runs.add(RunStatus.SUCCEEDED, progress=json.dumps({"counts": {"read": 2, "created": 2}}))
+    assert "Every record arrived." in words(runs.text(f"/runs/{everything}"))
+
+
+def test_a_run_that_was_throttled_is_to_wait(runs: Runs) -> None:
+    why = {"error_code": "throttled", "error_message": "contoso.vault.azure.net asks for fewer calls (HTTP 429)."}
+    told = words(runs.text(f"/runs/{runs.add(RunStatus.FAILED, **why)}"))
+    assert "The system takes no more calls for now." in told
+    assert "Resume the run in some minutes." in told
+
+
+def test_how_long_a_run_took_leaves_out_the_time_before_it_was_resumed(runs: Runs) -> None:
+    run_id = runs.add(RunStatus.SUCCEEDED, started_at=1.0, ended_at=500.0)
+    assert "took 5.0 s" in words(runs.text(f"/runs/{run_id}"))
+
+
 @pytest.mark.parametrize(
     ("tab", "told"),
     [

@@ -24,7 +24,7 @@ class Card:
     kind: str
     title: str
     words: str
-    tile: str = ""
+    connector: str = ""
     state: str = ""
     is_wrong: bool = False
 
@@ -190,7 +190,7 @@ class FlowPage:
     def _end_card(self, part: str, kind: str, end: End | None, words: str, *, is_wrong: bool) -> Card:
         if end is None:
             return Card(part, kind, "Choose a connection", "", "", "", is_wrong)
-        return Card(part, kind, end.row.name, words, end.title[:1], end.row.state, is_wrong)
+        return Card(part, kind, end.row.name, words, end.row.connector, end.row.state, is_wrong)
 
     def _source_words(self) -> str:
         end, where = self.source, self.value(form.SOURCE + "where").strip()

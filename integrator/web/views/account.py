@@ -64,7 +64,7 @@ def _errors() -> dict[str, str]:
 def _fields() -> list[Field]:
     help_text = f"{SHORTEST_PASSWORD} characters or more. You are signed out in every other browser."
     return [
-        Field("old", "Password of now", PASSWORD, required=True, autocomplete="current-password"),
+        Field("old", "Current password", PASSWORD, required=True, autocomplete="current-password"),
         Field("password", "New password", PASSWORD, required=True, help=help_text, autocomplete="new-password"),
         Field("again", "New password, once more", PASSWORD, required=True, autocomplete="new-password"),
     ]

@@ -16,7 +16,7 @@ from integrator.consenting import Authorized, Consenting
 from integrator.errors import NotFoundHere
 from integrator.reaching import CALLBACK_PATH
 from integrator.web import outcomes
-from integrator.web.browsers import known_browser
+from integrator.web.browsers import browser_secret
 from integrator.web.current import installation, person
 from integrator.web.messages import Message, page
 
@@ -33,7 +33,7 @@ def ended() -> Response:
         abort(405)  # Flask lets HEAD in where GET is, and whoever only looks must not use anything up
     try:
         callback = _parameters()
-        done = Consenting(installation()).finish(callback, browser=known_browser())
+        done = Consenting(installation()).finish(callback, browser=browser_secret())
     except WrongCallback as error:
         return page(outcomes.belongs_to_none(error))
     except RemoteError as error:

@@ -28,7 +28,6 @@ from integrator.web.forms import connection as form
 from integrator.web.forms.connection_page import ConnectionPage
 from integrator.web.forms.vault_address import SETTING as VAULT_URL
 from integrator.web.forms.vault_address import recognized
-from integrator.web.forms.words import icon_of
 from integrator.web.protection import let_forms_lead_to
 from integrator.web.views import connections
 
@@ -86,7 +85,7 @@ def _gallery() -> str:
     found = [connectors.connector(name).descriptor for name in connectors.names()]
     shown = [one for one in found if search in f"{one.name} {one.title} {one.summary}".lower()]
     listed = sorted(shown, key=lambda one: one.title.lower())
-    return render_template("connector_gallery.html", connectors=listed, icon_of=icon_of, search=search)
+    return render_template("connector_gallery.html", connectors=listed, search=search)
 
 
 def _cloned(name: str) -> Response:

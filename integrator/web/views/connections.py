@@ -18,18 +18,21 @@ from integrator.global_iclients import with_iclient
 from integrator.pinging import tested
 from integrator.preflight import redirect_uri_of, refuse_hopeless
 from integrator.store.listing_connections import ConnectionRow, connections_page, flows_using, last_used
-from integrator.web.browsers import known_browser, new_browser, remember
+from integrator.web.browsers import browser_secret, new_browser, remember
 from integrator.web.current import installation, reading_pages
+from integrator.web.deletion import Deletion
 from integrator.web.entering import toast
 from integrator.web.fields import Choice
 from integrator.web.forms.vault_address import short_title_of
-from integrator.web.lists import MOST_USERS, asked
+from integrator.web.lists import asked
 from integrator.web.messages import Message, page
 from integrator.web.protection import let_forms_lead_to
 from integrator.web.redirects import see_other
 from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("connections", __name__)
+
+_DELETION: Final = Deletion("connection", "flow", "flows.shown", "its settings, its consent and its state")
 
 
 @views.get("/connections")
@@ -94,7 +97,7 @@ def shown_tested(name: str) -> Response:
 
 def sent_away(name: str) -> Response:
     """To the provider, after the preflight. Raises RemoteError, SettingsError, UserError; nobody has left then."""
-    here, browser = installation(), known_browser() or new_browser()
+    here, browser = installation(), browser_secret() or new_browser()
     refuse_hopeless(here, name)
     begun = Consenting(here).begin(name, redirect_uri_of(here), browser=browser)
     answer = Response(status=303, headers={"Location": begun.address})
@@ -127,18 +130,7 @@ def deleted(name: str) -> Response:
 
 
 def _deletion(name: str, users: list[str], error: str = "") -> str:
-    return render_template(
-        "delete.html",
-        noun="connection",
-        name=name,
-        users=users,
-        user_view="flows.shown",
-        user_noun="flow",
-        most=MOST_USERS,
-        all_at=url_for("flows.listed", q=name),
-        gone="its settings, its consent and its state",
-        error=error,
-    )
+    return _DELETION.page(name, users, url_for("flows.listed", q=name), error)
 
 
 def _cannot(name: str, title: str, sentence: str) -> Response:

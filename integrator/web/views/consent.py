@@ -24,7 +24,7 @@ from integrator.errors import LinkRefused, NotFoundHere
 from integrator.linking import PATH
 from integrator.preflight import redirect_uri_of, refuse_hopeless
 from integrator.store.consent_links import Link
-from integrator.web.browsers import FORM_FIELD, form_proof, is_our_form, known_browser, new_browser, remember
+from integrator.web.browsers import FORM_FIELD, browser_secret, form_proof, is_our_form, new_browser, remember
 from integrator.web.current import installation
 from integrator.web.messages import Message, page
 from integrator.web.moments import moment
@@ -62,7 +62,7 @@ def shown(token: str) -> Response:
         asked = _asked(link)
     except (LinkRefused, NotFoundHere, SettingsError, RemoteError) as error:
         return page(_refusal(error))
-    browser = known_browser() or new_browser()
+    browser = browser_secret() or new_browser()
     let_forms_lead_to(_followed(link))
     proof = form_proof(browser, token)
     answer = make_response(render_template("consent.html", asked=asked, field=FORM_FIELD, proof=proof))
@@ -75,7 +75,7 @@ def begun(token: str) -> Response:
     """Use the link up, and send the person to the provider."""
     if not is_our_form(token):
         return page(_STRANGE_FORM)
-    browser = known_browser()
+    browser = browser_secret()
     try:
         with _alone(token) as is_alone:
             if not is_alone:

@@ -14,18 +14,23 @@ from integrator.store.listing_connections import connections_page
 from integrator.store.listing_iclients import IClientRow, iclients_page, providers_in_use, slots_set_at
 from integrator.store.pages import Asked
 from integrator.web.current import installation, reading_pages
+from integrator.web.deletion import Deletion
 from integrator.web.entering import toast
 from integrator.web.fields import Choice
 from integrator.web.forms.provider_cards import title_of
 from integrator.web.forms.vault_address import short_title_of
 from integrator.web.forms.words import spelled
-from integrator.web.lists import MOST_USERS, asked
+from integrator.web.lists import asked
 from integrator.web.redirects import see_other
 from integrator.web.scope_words import in_words
 
 views: Final = Blueprint("iclients", __name__)
 
 FEW: Final = 8
+
+_DELETION: Final = Deletion(
+    "iClient", "connection", "connections.shown", "its registration and both of its credentials"
+)
 
 
 @views.get("/iclients")
@@ -93,15 +98,4 @@ def _cloud_of(one: IClient | IClientRow) -> str:
 
 
 def _deletion(name: str, users: list[str], error: str = "") -> str:
-    return render_template(
-        "delete.html",
-        noun="iClient",
-        name=name,
-        users=users,
-        user_view="connections.shown",
-        user_noun="connection",
-        most=MOST_USERS,
-        all_at=url_for("connections.listed", iclient=name),
-        gone="its registration and both of its credentials",
-        error=error,
-    )
+    return _DELETION.page(name, users, url_for("connections.listed", iclient=name), error)
