@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from connectors.actions import Action, find
 from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 from connectors.model import (
@@ -20,12 +21,14 @@ from connectors.model import (
     Checkpoint,
     Connection,
     Known,
+    Need,
     Page,
     Ping,
     ReadOptions,
     Record,
     WriteOptions,
 )
+from connectors.schemas import load_actions
 from connectors.throttle import Budget
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
@@ -133,6 +136,8 @@ class Connector:
     """One system, as one connection sees it. Authors override what their system can do."""
 
     descriptor: ClassVar[Descriptor]
+    needs: frozenset[Need] = frozenset()
+    """What its flows do, where somebody knows: what `ping` looks at. Empty: nobody has said."""
 
     def __init__(self, connection: Connection, access: Access) -> None:
         self.connection = connection
@@ -154,7 +159,10 @@ class Connector:
         return self.connection.scopes or self.access.scopes
 
     def ping(self) -> Ping:
-        """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong."""
+        """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong.
+
+        `connectors.checks.with_checks` lets the error carry what was looked at before it.
+        """
         raise NotImplementedError
 
     def source(self, resource: str, options: ReadOptions) -> Source:
@@ -164,3 +172,27 @@ class Connector:
     def target(self, resource: str, options: WriteOptions) -> Target:
         """Writes this resource."""
         raise SettingsError(f"{self.descriptor.title} has nothing to write that is called {resource}.")
+
+    @classmethod
+    def actions(cls, api_type: str | None) -> tuple[Action, ...]:
+        """What can be done on a connection of this API type: `actions*.toml` beside the connector's module."""
+        package = cls.__module__.rpartition(".")[0]
+        found = load_actions(package) if package else ()
+        return tuple(action for action in found if action.api_type in (None, api_type))
+
+    def action(self, action_id: str) -> Action:
+        """The action of this id. Raises BadInput, a SettingsError, naming those that there are."""
+        return find(self.actions(self.connection.api_type), action_id, f"Connection {self.connection.name}")
+
+    def act(self, action_id: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Carry out one action; gives its outputs, those that are secret in a `Secret`.
+
+        Raises BadInput, before any call, for an unknown action or an input that is unknown, missing or wrong; else
+        RemoteError, whose recovery says what follows.
+        """
+        action = self.action(action_id)
+        return action.classified(self.perform(action, action.converted(inputs)))
+
+    def perform(self, action: Action, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out one of the connector's actions; the inputs are converted, None where there is none."""
+        raise SettingsError(f"{self.descriptor.title} cannot {action.id}.")

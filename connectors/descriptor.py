@@ -1,6 +1,7 @@
 """A connector's descriptor: what it is and takes, as data (`descriptor.toml`), checked when it is loaded.
 
 Forms, documents and help are made from it, so a connector nobody here has seen is complete on the day it is installed.
+Actions stand beside it, in `actions*.toml` (`connectors.schemas`): they are many, and read only when asked for.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ def _check_setting(connection: Connection, setting: Setting) -> None:
         )
 
 
-def _is_pattern(text: str) -> None:
+def is_pattern(text: str) -> None:
+    """Raise ValidationError where the text is no regular expression."""
     try:
         re.compile(text)
     except re.error as error:
@@ -168,7 +170,7 @@ class _SettingSchema(Schema):
     api_types = fields.List(fields.Enum(ApiType, by_value=True))
     required = fields.Boolean()
     default = fields.Raw()
-    pattern = fields.String(validate=_is_pattern)
+    pattern = fields.String(validate=is_pattern)
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> Setting:

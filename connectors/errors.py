@@ -13,6 +13,7 @@
     RecordError                   one record cannot be moved; the run goes on
     RunRefused                    a safety limit refuses the whole run; nothing was touched
     SettingsError                 the connection's settings cannot work
+    └── BadInput                  an action is unknown, or one of its inputs cannot work; nothing was called
 
 STATUS_ERRORS is the table from HTTP status to error, for systems that do not know better.
 """
@@ -92,6 +93,14 @@ class RunRefused(Exception):
 
 class SettingsError(Exception):
     """The connection, or what a flow asks of it, cannot work as it is written."""
+
+
+class BadInput(SettingsError):
+    """An action is unknown, or one of its inputs cannot work: `parameter` names it. Nothing was called."""
+
+    def __init__(self, message: str, *, parameter: str = "") -> None:
+        super().__init__(message)
+        self.parameter = parameter
 
 
 STATUS_ERRORS: Final[Mapping[int, type[RemoteError]]] = MappingProxyType(

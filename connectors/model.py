@@ -157,7 +157,25 @@ class WriteOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a ping looked at: whether it is as it must be, and a sentence, which names the next step if not."""
+
+    name: str
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a flow does on a connection: a verb of one of its resources, as the descriptor names them."""
+
+    resource: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
-    """A connection that works: what was reached, in one sentence."""
+    """A connection that works: what was reached, in one sentence, and what was looked at on the way."""
 
     message: str
+    checks: tuple[Check, ...] = ()

@@ -55,7 +55,9 @@ class RestClient:
         is_allowed: Callable[[str], bool],
         explain: Callable[[Answer, Call], RemoteError],
         retrying: Retrying | None = None,
+        watch: Callable[[Answer], None] | None = None,
     ) -> None:
+        """`watch` sees every answer to a call: what its headers tell besides."""
         self._transport = transport
         self._session = session
         self._budget = budget
@@ -63,6 +65,7 @@ class RestClient:
         self._is_allowed = is_allowed
         self._explain = explain
         self._retrying = retrying or CALL_RETRYING
+        self._watch = watch
         self._allowed_origins: set[str] = set()
         self._count_lock = threading.Lock()
         self._calls: Counter[str] = Counter()
@@ -101,6 +104,8 @@ class RestClient:
                     "policy: authorize the connection again, or ask an administrator which policy it is.",
                     code="claims_demanded",
                 )
+        if self._watch is not None:
+            self._watch(answer)
         if answer.status == 429:
             self._budget.throttled(answer.retry_after_seconds)
             raise Throttled(f"{_origin(call.url)} asks for fewer calls (HTTP 429).", retry_after_seconds=0.0)

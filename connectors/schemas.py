@@ -1,9 +1,23 @@
-"""How connections are written in documents. What a setting may be is the connector's to say: its descriptor."""
+"""How connections are written in documents, and actions in their files (`actions*.toml` beside a descriptor).
+
+What a setting may be is the connector's to say: its descriptor.
+"""
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+import tomllib
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from connectors.actions import ITEMS, KINDS, Action, Output, Parameter, Permission
+from connectors.descriptor import is_pattern
+from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection, Limits
 from iclients.schemas import FILLED, NAME, Described
 
@@ -32,3 +46,93 @@ class ConnectionSchema(Described):
     settings = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
     limits = fields.Nested(LimitsSchema)
     owner = fields.String(validate=FILLED)
+
+
+@cache
+def load_actions(package: str) -> tuple[Action, ...]:
+    """The actions of a connector's package, none where it has no `actions*.toml`. Raises SettingsError."""
+    try:
+        found = [file for file in files(package).iterdir() if fnmatchcase(file.name, "actions*.toml")]
+        read = [tomllib.loads(file.read_text("utf-8")) for file in sorted(found, key=lambda file: file.name)]
+        return _actions([_ActionsSchema().load(document) for document in read])
+    except ValidationError as error:
+        raise SettingsError(f"The actions of {package} are wrong: {error.messages}") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The actions of {package} cannot be read: {error}") from error
+
+
+def _actions(loaded: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
+    """What actions take, give and need stands once in the files, by name; `?` makes a parameter optional."""
+    words = {kind: ChainMap(*(file[kind] for file in loaded)) for kind in ("parameters", "outputs", "permissions")}
+    try:
+        return tuple(_action(words, told) for file in loaded for told in file["actions"])
+    except KeyError as error:
+        raise ValueError(f"{error.args[0]} is named by an action and defined nowhere") from None
+
+
+def _action(words: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> Action:
+    plain = {key: told[key] for key in ("id", "title", "summary", "api_type", "changes")}
+    return Action(
+        **plain,
+        parameters=tuple(_taken(words["parameters"], name) for name in told["takes"]),
+        outputs=tuple(_given(words["outputs"], name, told["items"]) for name in told["gives"]),
+        permissions=tuple(Permission(word, **words["permissions"][word]) for word in told["permissions"]),
+    )
+
+
+def _taken(parameters: Mapping[str, Any], name: str) -> Parameter:
+    word = name.removesuffix("?")
+    told = {"name": word, **parameters[word], "required": word == name}
+    told["is_secret"] = told.get("is_secret", False) or told.get("kind") == "secret"
+    return Parameter(**told)
+
+
+def _given(outputs: Mapping[str, Any], name: str, items: Sequence[str]) -> Output:
+    return Output(**{"name": name, **outputs[name]}, fields=tuple(items) if name == ITEMS else ())
+
+
+class _ParameterSchema(Schema):
+    name = fields.String()
+    title = fields.String(required=True)
+    help = fields.String(required=True)
+    kind = fields.String(validate=validate.OneOf(KINDS))
+    default = fields.Raw()
+    choices = fields.List(fields.String())
+    pattern = fields.String(validate=is_pattern)
+    is_secret = fields.Boolean(data_key="secret")
+    identifies = fields.Boolean()
+
+    @post_load
+    def _make(self, data: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        return {**data, "choices": tuple(data.get("choices", ()))}
+
+
+class _OutputSchema(Schema):
+    name = fields.String()
+    title = fields.String(required=True)
+    kind = fields.String(validate=validate.OneOf(KINDS))
+    is_secret = fields.Boolean(data_key="secret")
+
+
+class _PermissionSchema(Schema):
+    data_action = fields.String(required=True)
+    role = fields.String(required=True)
+
+
+class _ActionSchema(Schema):
+    id = fields.String(required=True, validate=validate.Regexp(r"^[a-z][a-z0-9_]*$"))
+    title = fields.String(required=True)
+    summary = fields.String(required=True)
+    api_type = fields.Enum(ApiType, by_value=True, load_default=None)
+    takes = fields.List(fields.String(), load_default=list)
+    gives = fields.List(fields.String(), load_default=list)
+    items = fields.List(fields.String(), load_default=list)
+    permissions = fields.List(fields.String(), load_default=list)
+    changes = fields.Boolean(load_default=False)
+
+
+class _ActionsSchema(Schema):
+    parameters = fields.Dict(keys=fields.String(), values=fields.Nested(_ParameterSchema), load_default=dict)
+    outputs = fields.Dict(keys=fields.String(), values=fields.Nested(_OutputSchema), load_default=dict)
+    permissions = fields.Dict(keys=fields.String(), values=fields.Nested(_PermissionSchema), load_default=dict)
+    actions = fields.List(fields.Nested(_ActionSchema), load_default=list)

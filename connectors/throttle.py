@@ -23,6 +23,8 @@ LONGEST_PAUSE_SECONDS: Final = 16.0
 LONGEST_ASKED_PAUSE_SECONDS: Final = 120.0
 """No server may stop a run for longer than this at a time."""
 SLOWEST: Final = 8.0
+LOW_WATER: Final = 25
+"""Where a system tells how many calls are left, these are left for others."""
 
 
 class Budget:
@@ -59,6 +61,13 @@ class Budget:
                 self._last_throttled = now + self._pause(retry_after_seconds)
                 self._slowdown = min(SLOWEST, self._slowdown * 1.1)
             self._next = max(self._next, self._last_throttled)
+
+    def left(self, calls: int, refill_per_second: float) -> None:
+        """The system says how many calls it has left for us: below LOW_WATER it is given the time to refill."""
+        if calls < LOW_WATER:
+            with self._lock:
+                wait = (LOW_WATER - max(0, calls)) / refill_per_second
+                self._next = max(self._next, self._clock.monotonic() + wait)
 
     def answered(self) -> None:
         """A call went through: the pace recovers slowly."""

@@ -1,24 +1,38 @@
-"""The connector: settings and access made into sources, targets and a ping."""
+"""The connector: settings and access made into sources, targets, actions and a ping."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
-from connectors.azure_key_vault import control_plane
+from connectors.actions import Action
+from connectors.azure_key_vault.address import vault_address
+from connectors.azure_key_vault.certificates import VaultCertificates
+from connectors.azure_key_vault.control_errors import explain_control
+from connectors.azure_key_vault.control_plane import BUDGET, BUDGET_SECONDS, ControlPlane, Place, remaining
+from connectors.azure_key_vault.control_source import CONTROL_RESOURCES, ControlSource
 from connectors.azure_key_vault.errors import explain
-from connectors.azure_key_vault.model import DEFAULT_API_VERSION, VaultAddress
+from connectors.azure_key_vault.keys import VaultKeys
+from connectors.azure_key_vault.model import API_VERSIONS, DEFAULT_API_VERSION, VaultAddress
+from connectors.azure_key_vault.object_source import KINDS, ObjectsSource
+from connectors.azure_key_vault.objects import VaultObjects
+from connectors.azure_key_vault.plane import DataPlane
+from connectors.azure_key_vault.preflight import Preflight, rights_for
 from connectors.azure_key_vault.secrets import VaultSecrets
 from connectors.azure_key_vault.source import SecretsSource
 from connectors.azure_key_vault.target import SecretsTarget
 from connectors.connector import Access, Connector, Source, Target
 from connectors.descriptor import Descriptor, load
-from connectors.errors import HostNotAllowed, SettingsError
+from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection, Ping, ReadOptions, WriteOptions
 from connectors.rest import RestClient
 from connectors.throttle import Budget
+from iclients.addresses import resolved
+from iclients.answers import Answer
 from iclients.clouds import CloudProfile
+from iclients.session import AuthorizedSession
 
 
 class AzureKeyVault(Connector):
@@ -31,12 +45,9 @@ class AzureKeyVault(Connector):
         super().__init__(connection, access)
         self._cloud = _cloud(access)
         self._is_data = connection.api_type == ApiType.DATA
-        self._vault = _address(connection)
-        if self._is_data and not self._cloud.allows_vault(self._vault.url):
-            raise HostNotAllowed(
-                f"{self._vault.url} is not a vault of cloud profile {self._cloud.name}, whose vaults are "
-                f"{', '.join(self._cloud.vaults)}: correct vault_url of connection {connection.name}, or its cloud."
-            )
+        self._vault = _address(connection, self._cloud) if self._is_data else VaultAddress("")
+        self._place = Place.of(connection.settings)
+        self._preflight: Preflight | None = None
         self._client = self._rest_client()
 
     @property
@@ -44,43 +55,88 @@ class AzureKeyVault(Connector):
         return self._client.calls
 
     def ping(self) -> Ping:
+        """Raises RemoteError with the checks that were made; SettingsError where the settings name what is not there."""
         if not self._is_data:
-            return control_plane.ping(self._client, self._cloud.arm)
-        self._secrets().probe()
-        return Ping(f"{self._vault.host} let the connection in and listed its secrets.")
+            return ControlPlane(self._client, self._cloud).ping(self._place)
+        needs = rights_for(self.needs)
+        self._preflight = Preflight(self._client, self._session(), self._vault, self._api_version, resolved, needs)
+        try:
+            return self._preflight.run()
+        finally:
+            self._preflight = None
 
     def source(self, resource: str, options: ReadOptions) -> Source:
         self._check_resource(resource)
-        return SecretsSource(self._secrets(), options, self.access.clock)
+        if not self._is_data:
+            return ControlSource(ControlPlane(self._client, self._cloud), resource, self._place)
+        if resource == "secrets":
+            return SecretsSource(self._secrets(), options, self.access.clock)
+        objects = _COLLECTIONS[resource](self._client, self._vault, self._api_version)
+        return ObjectsSource(objects, resource, options, self.access.clock)
 
     def target(self, resource: str, options: WriteOptions) -> Target:
         self._check_resource(resource)
+        if resource != "secrets":
+            raise SettingsError(f"{resource} of connection {self.connection.name} cannot be written, only read.")
         return SecretsTarget(self._secrets(), options, self.access.fingerprint, self.access.clock)
 
+    def perform(self, action: Action, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        from connectors.azure_key_vault.actions import DATA_PLANE  # loaded by the first action: flows need none
+
+        return DATA_PLANE[action.id](self._data_plane(), dict(inputs))
+
+    def _data_plane(self) -> DataPlane:
+        told = self._client, self._vault, self._api_version
+        access = self.access
+        return DataPlane(VaultSecrets(*told), VaultKeys(*told), VaultCertificates(*told), access.clock, access.retrying)
+
     def _check_resource(self, resource: str) -> None:
-        if not self._is_data or resource != "secrets":
+        known = ("secrets", *KINDS) if self._is_data else CONTROL_RESOURCES
+        if resource not in known:
+            plane = "data" if self._is_data else "control"
             raise SettingsError(
-                f"Connection {self.connection.name} has no resource {resource}; its data plane has: secrets."
+                f"Connection {self.connection.name} has no resource {resource}; its {plane} plane has: {', '.join(known)}."
             )
 
     def _secrets(self) -> VaultSecrets:
+        return VaultSecrets(self._client, self._vault, self._api_version)
+
+    @property
+    def _api_version(self) -> str:
         version = str(self.connection.settings.get("api_version") or DEFAULT_API_VERSION)
-        return VaultSecrets(self._client, self._vault, version)
+        if version not in API_VERSIONS:
+            raise SettingsError(
+                f"api_version of connection {self.connection.name} is {version}, which is not spoken; there are: "
+                f"{', '.join(API_VERSIONS)}."
+            )
+        return version
+
+    def _session(self) -> AuthorizedSession:
+        if self.access.session is None:
+            raise SettingsError(f"Connection {self.connection.name} has no iClient: name one.")
+        return self.access.session(self.scopes)
 
     def _rest_client(self) -> RestClient:
         access, cloud = self.access, self._cloud
-        if access.transport is None or access.session is None:
+        session = self._session()
+        if access.transport is None:
             raise SettingsError(f"Connection {self.connection.name} has no iClient: name one.")
-        where = self._vault.host if self._is_data else "Azure Resource Manager"
+        where = self._vault.host if self._is_data else urlsplit(cloud.arm).netloc
+        budget = self._budget(where)
         return RestClient(
             transport=access.transport,
-            session=access.session(self.scopes),
-            budget=self._budget(where),
+            session=session,
+            budget=budget,
             clock=access.clock,
             is_allowed=cloud.allows_vault if self._is_data else cloud.allows_arm,
-            explain=partial(explain, vault=where),
+            explain=partial(explain, vault=where) if self._is_data else explain_control,
             retrying=access.retrying,
+            watch=self._watch if self._is_data else partial(remaining, budget),
         )
+
+    def _watch(self, answer: Answer) -> None:
+        if self._preflight is not None:
+            self._preflight.watch(answer)
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -102,6 +158,8 @@ class AzureKeyVault(Connector):
         """The vault's published budget, shared; a connection with limits of its own has its own."""
         limits = self.connection.limits
         published, period = self.descriptor.budget, self.descriptor.budget_period_seconds
+        if not self._is_data:
+            published, period = BUDGET, BUDGET_SECONDS
         if limits.calls is not None:
             published, period = dict.fromkeys(published, limits.calls), limits.period_seconds
             where = f"{where} for {self.connection.name}"
@@ -110,15 +168,18 @@ class AzureKeyVault(Connector):
         return self.access.budget(where, published, period)
 
 
-def _address(connection: Connection) -> VaultAddress:
-    url = str(connection.settings.get("vault_url", ""))
-    try:
-        return VaultAddress.parse(url)
-    except ValueError as error:
-        raise SettingsError(f"vault_url of connection {connection.name} is {url}, which is no address.") from error
+def _address(connection: Connection, cloud: CloudProfile) -> VaultAddress:
+    return vault_address(connection.name, str(connection.settings.get("vault_url", "")), cloud)
 
 
 def _cloud(access: Access) -> CloudProfile:
     if access.cloud is None:
         raise SettingsError("A Key Vault connection needs a cloud profile.")
     return access.cloud
+
+
+_COLLECTIONS: Final[Mapping[str, type[VaultObjects]]] = {
+    "keys": VaultKeys,
+    "certificates": VaultCertificates,
+    "deleted_secrets": VaultSecrets,
+}

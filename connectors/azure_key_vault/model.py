@@ -12,7 +12,9 @@ from iclients.secret import Secret
 
 LAG_SECONDS: Final = 3.0
 """`updated` has whole seconds: what was touched this short ago may be touched again without showing it."""
-DEFAULT_API_VERSION: Final = "2025-07-01"
+API_VERSIONS: Final = ("2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01")
+"""Versions of the data plane that are spoken, oldest first. Source: Key Vault REST API, versions."""
+DEFAULT_API_VERSION: Final = API_VERSIONS[-1]
 LONGEST_VALUE_CHARACTERS: Final = 25_600
 LONGEST_CONTENT_TYPE_CHARACTERS: Final = 255
 MOST_TAGS: Final = 15

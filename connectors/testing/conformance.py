@@ -26,7 +26,7 @@ __all__ = ["ConnectorConformance", "Subject"]
 _NOWHERE = "there-is-no-such-thing"
 _HOW_TO = """Override the fixture `subject` in your test class, and return a connectors.testing.conformance.Subject:
     connector            your connector, connected to a system that the test made
-    planted              secret texts that stand in that system and in `samples`
+    planted              secret texts that stand in that system and in `samples`; none where the resource has no secret field
     resource_to_read     a resource with `expected_records` records in it (more than a page of them, best)
     resource_to_write    an empty resource, and `samples`: two records or more to write there
     snapshot             a function that gives what is in resource_to_write, comparable with =="""

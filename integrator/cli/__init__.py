@@ -23,6 +23,7 @@ _COMMANDS: Final = {
         "integrator.cli.connections:connections",
         "Connections: list, show, test, authorize, preflight, link, revoke, delete.",
     ),
+    "action": ("integrator.cli.action:action", "One action on a connection: get a secret, encrypt, create a key, …"),
     "flows": ("integrator.cli.flows:flows", "Flows: list, show, run, next, pause, resume, delete."),
     "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
     "audit": ("integrator.cli.audit:audit", "Who changed what, and when: list, show."),
@@ -76,4 +77,5 @@ def main(arguments: list[str] | None = None) -> int:
     def call() -> Any:
         return root.main(args=arguments, prog_name="integrator", standalone_mode=False)
 
-    return ending(call, as_json="--json" in arguments)
+    is_json_always = arguments[:1] == ["action"]
+    return ending(call, as_json=is_json_always or "--json" in arguments)

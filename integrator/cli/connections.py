@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from integrator.cli.nouns import add_noun
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_findings, print_json, printable
+
+if TYPE_CHECKING:
+    from connectors.model import Check
 
 LINK_HOURS = 72
 
@@ -28,16 +33,31 @@ add_noun(connections, "connection", ("name", "state", "connector", "api_type", "
 def test(name: str, as_json: bool) -> None:
     """Reach the system as this connection; says what is wrong and what to do.
 
-    Ends 0 when it works, 4 when it needs authorization, 1 when something else is wrong.
+    Each thing on the way is looked at: token, address, firewall, and each right that the connection's flows need. Ends 0 when it works, 4 when it needs authorization, 1 when something else is wrong.
     """
-    from integrator.pinging import tested
+    from connectors.checks import checks_of
+    from iclients.errors import RemoteError
+    from integrator.pinging import pinged
 
     with opened(waited_for=True) as installation:
-        message = tested(installation, name)
+        try:
+            ping = pinged(installation, name)
+        except RemoteError as error:
+            if not as_json:
+                _print_checks(checks_of(error))
+            raise
     if as_json:
-        print_json({"connection": name, "ok": True, "message": message})
-    else:
-        click.echo(printable(f"{name}: {message}"))
+        checks = [asdict(check) for check in ping.checks]
+        print_json({"connection": name, "ok": True, "message": ping.message, "checks": checks})
+        return
+    _print_checks(ping.checks)
+    click.echo(printable(f"{name}: {ping.message}"))
+
+
+def _print_checks(checks: Sequence[Check]) -> None:
+    for check in checks:
+        mark = click.style("ok   ", fg="green") if check.ok else click.style("wrong", fg="red")
+        click.echo(f"{mark}  {printable(f'{check.name}: {check.sentence}')}")
 
 
 @connections.command()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ def ending(call: Callable[[], Any], *, as_json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the process's boundary: a person reads a sentence, not a traceback
-        return _tell(*_meaning(error), as_json)
+        return _tell(*_meaning(error), as_json, _checks(error) if as_json else ())
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
@@ -56,11 +57,19 @@ def _meaning(error: Exception) -> tuple[ExitCode, str, str]:
     return ExitCode.FAILED, "defect", defect_sentence(error)
 
 
-def _tell(exit_code: ExitCode, code: str, sentence: str, as_json: bool) -> int:
+def _checks(error: Exception) -> Sequence[dict[str, Any]]:
+    """What was looked at before the error, where that travels with it."""
+    from connectors.checks import checks_of
+
+    return [asdict(check) for check in checks_of(error)]
+
+
+def _tell(exit_code: ExitCode, code: str, sentence: str, as_json: bool, checks: Sequence[dict[str, Any]] = ()) -> int:
     click.echo(f"Error: {printable(sentence)}", err=True)
     if as_json:
         with suppress(OSError):  # the error may be that nothing can be printed there
-            print_json({"error": {"code": code, "message": sentence}})
+            told: dict[str, Any] = {"error": {"code": code, "message": sentence}}
+            print_json({**told, "checks": checks} if checks else told)
     return exit_code
 
 

@@ -13,8 +13,10 @@ import pytest
 
 from connectors.azure_key_vault import AzureKeyVault
 from connectors.azure_key_vault.sandbox import Sandbox
+from connectors.azure_key_vault.sandbox.arm.roles import OWNER
 from connectors.connector import Access
 from connectors.model import ApiType, Connection, Limits, ReadOptions, Record, WriteOptions
+from connectors.rest import Call
 from connectors.testing.conformance import ConnectorConformance, Subject
 from iclients.clock import SystemClock
 from iclients.clouds import CloudProfile
@@ -64,6 +66,64 @@ class TestReadingAVault(ConnectorConformance):
         )
 
 
+class TestReadingKeys(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        connector = _connect(sandbox, transport, "contoso")
+        for number in range(30):
+            connector.act("create_key", {"keyName": f"key-{number}", "keyType": "EC"})
+        return _read_only(sandbox, connector, "keys", 30, ReadOptions(True))
+
+
+class TestReadingCertificates(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        connector = _connect(sandbox, transport, "contoso")
+        for number in range(3):
+            _certificate(connector, f"certificate-{number}")
+        return _read_only(sandbox, connector, "certificates", 3, ReadOptions(True))
+
+
+class TestReadingDeletedSecrets(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        for number in range(60):
+            sandbox.vault("contoso").delete(f"name-{number}")
+        return _read_only(sandbox, _connect(sandbox, transport, "contoso"), "deleted_secrets", 60, ReadOptions())
+
+
+class TestReadingVaults(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        return _read_only(sandbox, _control(sandbox, transport), "vaults", 2, ReadOptions())
+
+
+class TestReadingAccessPolicies(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        for vault in sandbox.cloud.vaults.values():
+            entry = {"tenantId": sandbox.tenant, "permissions": {"secrets": ["get"]}}
+            vault.properties["accessPolicies"] = [{**entry, "objectId": f"somebody-{number}"} for number in range(3)]
+        return _read_only(sandbox, _control(sandbox, transport), "access_policies", 6, ReadOptions())
+
+
+class TestReadingRoleAssignments(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        for number in range(45):
+            sandbox.cloud.assign(sandbox.cloud.path, f"somebody-{number}", OWNER)
+        return _read_only(sandbox, _control(sandbox, transport), "role_assignments", 45, ReadOptions())
+
+
+class TestReadingDeletedVaults(ConnectorConformance):
+    @pytest.fixture
+    def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
+        connector = _control(sandbox, transport)
+        place = sandbox.cloud.vault_path(sandbox.cloud.vaults["fabrikam"])
+        connector._client.json(Call("delete", "DELETE", f"{sandbox.arm}{place}?api-version=2026-02-01"))
+        return _read_only(sandbox, connector, "deleted_vaults", 1, ReadOptions())
+
+
 class TestWritingAVault(ConnectorConformance):
     @pytest.fixture
     def subject(self, sandbox: Sandbox, transport: Transport) -> Subject:
@@ -88,7 +148,31 @@ class TestWritingAVault(ConnectorConformance):
         )
 
 
-def _connect(sandbox: Sandbox, transport: Transport, name: str, vault: str | None = None) -> AzureKeyVault:
+def _read_only(
+    sandbox: Sandbox, connector: AzureKeyVault, resource: str, expected: int, options: ReadOptions
+) -> Subject:
+    return Subject(
+        connector=connector,
+        planted=[sandbox.client_secret],
+        resource_to_read=resource,
+        read_options=options,
+        expected_records=expected,
+        failures={"a target": lambda: connector.target(resource, WriteOptions())},
+    )
+
+
+def _certificate(connector: AzureKeyVault, name: str) -> None:
+    policy = {"issuer": {"name": "Self"}, "x509_props": {"subject": f"CN={name}.test"}, "key_props": {"kty": "EC"}}
+    connector._data_plane().certificates.create(name, {"policy": policy})  # not waited for: it is issued at once
+
+
+def _control(sandbox: Sandbox, transport: Transport) -> AzureKeyVault:
+    return _connect(sandbox, transport, "arm", api_type=ApiType.CONTROL)
+
+
+def _connect(
+    sandbox: Sandbox, transport: Transport, name: str, vault: str | None = None, api_type: ApiType = ApiType.DATA
+) -> AzureKeyVault:
     clock = SystemClock()
     hosts = tuple(urlsplit(sandbox.vault_url(each)).netloc for each in sandbox.vaults)
     audiences = ("https://vault.azure.net", "https://management.azure.com")
@@ -105,9 +189,9 @@ def _connect(sandbox: Sandbox, transport: Transport, name: str, vault: str | Non
     def fingerprint(data: bytes) -> str:
         return hmac.new(b"key", data, hashlib.sha256).hexdigest()
 
-    settings = {"vault_url": vault or sandbox.vault_url(name)}
+    settings = {"vault_url": vault or sandbox.vault_url(name)} if api_type == ApiType.DATA else {}
     limits = Limits(1_000_000, 10, 8)
-    connection = Connection(name, "azure-key-vault", ApiType.DATA, "client_credentials", "app", (), settings, limits)
+    connection = Connection(name, "azure-key-vault", api_type, "client_credentials", "app", (), settings, limits)
     return AzureKeyVault(connection, Access(clock, fingerprint, Path(), cloud, transport, session))
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors.azure_key_vault.errors import explain, is_disabled
+from connectors.azure_key_vault.errors import MissingRight, explain, is_disabled
 from connectors.errors import BadRequest, Conflict, Forbidden, NotFound, Throttled, Unavailable
 from connectors.rest import Call
 from iclients.answers import Answer
@@ -65,9 +65,40 @@ def test_every_known_refusal_is_a_sentence_with_the_next_step(
     status: int, code: str, inner: str, kind: str, error: type[RemoteError], sentence: str
 ) -> None:
     told = explained(status, code, inner, kind=kind)
-    assert type(told) is error
+    assert isinstance(told, error)
     assert str(told) == sentence
-    assert told.recovery is Recovery.SKIP
+    assert told.recovery is (
+        Recovery.ABORT if inner in ("ForbiddenByFirewall", "ForbiddenByConnection") else Recovery.SKIP
+    )
+
+
+@pytest.mark.parametrize(
+    ("inner", "kind", "right", "by_role"),
+    [
+        ("ForbiddenByRbac", "get", "secrets/get", True),
+        ("AccessDenied", "put", "secrets/set", False),
+        ("ForbiddenByRbac", "key_list", "keys/list", True),
+        ("AccessDenied", "cert_get", "certificates/get", False),
+    ],
+)
+def test_a_missing_right_is_named_and_whether_a_role_or_a_permission_gives_it(
+    inner: str, kind: str, right: str, by_role: bool
+) -> None:
+    told = explained(403, "Forbidden", inner, kind=kind)
+    assert isinstance(told, MissingRight)
+    assert (told.right, told.by_role, told.code) == (right, by_role, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        ("ForbiddenByFirewall", "forbidden_by_firewall"),
+        ("ForbiddenByConnection", "forbidden_by_connection"),
+        ("ForbiddenByPolicy", "forbidden_by_azure_policy"),
+    ],
+)
+def test_what_keeps_everybody_out_has_a_code_of_its_own(inner: str, code: str) -> None:
+    assert explained(403, "Forbidden", inner).code == code
 
 
 @pytest.mark.parametrize(
