@@ -176,7 +176,7 @@ def test_a_record_that_cannot_be_read_is_told(house: SandboxHouse, monkeypatch: 
     ("connection", "resource", "sentence"),
     [
         ("nobody", "secrets", "There is no connection nobody"),
-        ("contoso", "keys", "Connection contoso has no resource keys"),
+        ("contoso", "wings", "Connection contoso has no resource wings"),
         ("files", "gone.csv", "There is no file gone.csv"),
     ],
 )

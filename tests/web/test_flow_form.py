@@ -120,7 +120,7 @@ def test_a_flow_needs_no_rows_where_the_destination_needs_none(web: FlowHouse) -
         ({"name": "-x"}, "name", "The name is not a name: begin with a letter"),
         ({"source.connection": ""}, "source.connection", "Connection of the source is not chosen: choose one."),
         ({"source.connection": "gone"}, "source.connection", "There is no connection gone any more"),
-        ({"source.resource": "keys"}, "source.resource", "contoso has no resource keys; it has: secrets."),
+        ({"source.resource": "wings"}, "source.resource", "contoso has no resource wings; it has: "),
         ({"source.where": "lower(name"}, "source.where", "Filter cannot be used: 'lower(name' is not JMESPath"),
         ({"source.where": "value"}, "source.where", "where cannot use value: filters run before any value is read."),
         ({"target.connection": ""}, "target.connection", "Connection of the destination is not chosen"),

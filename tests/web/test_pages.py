@@ -315,6 +315,20 @@ def test_a_connection_is_tested_and_says_how_it_stands(web: WebHouse, sandbox: S
     assert "Authorize" in page
 
 
+def test_a_test_that_fails_tells_each_thing_that_it_looked_at(web: WebHouse, sandbox: Sandbox) -> None:
+    browser = web.signed_in()
+    browser.get(web.visited(web.post(browser, "/connections/contoso/authorize").headers["Location"]))
+    sandbox.vault("contoso").deny("list", "get")
+    try:
+        answer = web.post(browser, "/connections/contoso/test")
+    finally:
+        sandbox.vault("contoso").allow()
+    assert title(answer) == "The test did not succeed"
+    assert "Token ✓" in answer.text
+    assert "✗" in answer.text
+    assert "Key Vault" in answer.text
+
+
 def test_a_consent_begins_and_ends_in_this_browsers_session(web: WebHouse) -> None:
     browser, other = web.signed_in(), web.signed_in("eve")
     sent = web.post(browser, "/connections/contoso/authorize")

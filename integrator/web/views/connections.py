@@ -8,7 +8,9 @@ from typing import Final
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from connectors import registry as connectors
+from connectors.checks import checks_of
 from connectors.errors import SettingsError
+from connectors.model import Check
 from iclients import registry as providers
 from iclients.errors import RemoteError
 from integrator.admission import CONSENTED
@@ -77,7 +79,7 @@ def tested_now(name: str) -> Response:
     try:
         return shown_tested(name)
     except (RemoteError, SettingsError, UserError) as error:
-        return _cannot(name, "The test did not succeed", str(error))
+        return _cannot(name, "The test did not succeed", str(error), checks_of(error))
 
 
 @views.post("/connections/<name>/authorize")
@@ -133,13 +135,14 @@ def _deletion(name: str, users: list[str], error: str = "") -> str:
     return _DELETION.page(name, users, url_for("flows.listed", q=name), error)
 
 
-def _cannot(name: str, title: str, sentence: str) -> Response:
+def _cannot(name: str, title: str, sentence: str, checks: Sequence[Check] = ()) -> Response:
     message = Message(
         200,
         title,
         sentence,
         "Mend what the sentence names, then try again from the connection's page.",
         actions=(("Back to the connection", url_for("connections.shown", name=name)),),
+        facts=[(f"{one.name.capitalize()} {'✓' if one.ok else '✗'}", one.sentence) for one in checks],
     )
     return page(message)
 
