@@ -16,12 +16,12 @@ from connectors.azure_key_vault.sandbox import visitor
 
 pytestmark = pytest.mark.browser
 
-WAITING = "/connections/waiting"
+CONNECTION = "/connections/grace-vault"
 
 
 def begin(page: Page) -> None:
     """From the connection's page to the provider's."""
-    page.goto(WAITING)
+    page.goto(CONNECTION)
     page.get_by_role("button", name=re.compile("^Authorize")).click()
     expect(page.get_by_role("heading", name="Pick an account")).to_be_visible()
 
@@ -44,7 +44,7 @@ def ended(page: Page, title: str, next_step: str, name: str = "") -> None:
 def test_whoever_accepts_is_led_back_to_a_connection_that_is_online(page: Page, house: House) -> None:
     begin(page)
     consent(page)
-    ended(page, "waiting is online", "You can close this page", "online")
+    ended(page, "grace-vault is online", "You can close this page", "online")
     page.get_by_role("link", name="Go to the connection").click()
     expect(page.get_by_text("Online", exact=True)).to_be_visible()
     expect(page.get_by_text(re.compile("^ada@"))).to_be_visible()
@@ -83,7 +83,7 @@ def test_a_consent_ends_only_in_the_browser_in_which_it_began(
     other.goto(callback)
     ended(other, "This consent began in another browser", "Start the consent again")
     page.goto(callback)
-    heading(page, "waiting is online")
+    heading(page, "grace-vault is online")
     page.goto(callback)
     ended(page, "This consent was used already", "Start the consent again")
 
@@ -100,12 +100,12 @@ def test_what_only_an_administrator_may_allow_says_whom_to_ask(page: Page, house
 
 def test_somebody_else_consents_by_a_link_without_an_account_here(house: House, visits: Visits, watch: Watch) -> None:
     page = visits.page()
-    link = house.consent_link("waiting")
+    link = house.consent_link("grace-vault")
     page.goto(link)
     expect(page.get_by_role("main")).to_contain_text("Meant for")
     page.get_by_role("main").get_by_role("button").click()
     consent(page)
-    ended(page, "waiting is online", "You can close this page")
+    ended(page, "grace-vault is online", "You can close this page")
     expect(page.get_by_role("link", name="Go to the connection")).to_have_count(0)
     watch.allow(410)
     page.goto(link)
@@ -120,6 +120,6 @@ def test_consent_works_without_scripts(house: House, visits: Visits) -> None:
     page = visits.page(house.signed_in["ada"], java_script_enabled=False)
     begin(page)
     consent(page)
-    heading(page, "waiting is online")
+    heading(page, "grace-vault is online")
     page.get_by_role("link", name="Go to the connection").click()
-    heading(page, "waiting")
+    heading(page, "grace-vault")
