@@ -33,10 +33,11 @@ def field(place: Page | Locator, label: str) -> Locator:
 
 
 def choose_password(page: Page, password: str = PASSWORD) -> None:
-    """Type it twice, and send the form."""
+    """Type it twice, send the form, and wait for the page that comes: who goes on before it breaks it off."""
     field(page, "Password").fill(password)
     field(page, "Password, once more").fill(password)
-    page.get_by_role("main").get_by_role("button").click()
+    with page.expect_event("load"):
+        page.get_by_role("main").get_by_role("button").click()
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
