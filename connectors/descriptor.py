@@ -19,12 +19,13 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection
 
-_KINDS: Final = {"text": str, "url": str, "folder": str, "integer": int, "boolean": bool}
+_KINDS: Final = {"text": str, "url": str, "folder": str, "integer": int, "boolean": bool, "list": list}
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a connection."""
+    """One setting of a connection, or one option of an import. `choices`: the values, or the entries of a list, that
+    there are; all where it is empty."""
 
     name: str
     title: str
@@ -34,6 +35,18 @@ class Setting:
     required: bool = False
     default: Any = None
     pattern: str | None = None
+    choices: tuple[str, ...] = ()
+
+    def problem(self, value: Any) -> str:
+        """What is wrong with this value, as the end of a sentence; nothing where it is right."""
+        if type(value) is not _KINDS[self.kind]:  # True is an int to isinstance
+            return f"is not {self.kind}."
+        if self.pattern and not re.fullmatch(self.pattern, str(value)):
+            return f"cannot be {value!r}: {self.help}"
+        stray = [one for one in (value if isinstance(value, list) else [value]) if one not in self.choices]
+        if self.choices and stray:
+            return f"cannot be {stray[0]!r}; it can be: {', '.join(self.choices)}."
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ class ResourceDescriptor:
 
     `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
     others besides. `plaintext`: what is written can be read by whoever reads the place, so an import has to allow that.
-    `note` tells in a sentence what is peculiar about writing.
+    `options` is what an import into it can be told. `note` tells in a sentence what is peculiar about writing.
     """
 
     name: str
@@ -57,6 +70,19 @@ class ResourceDescriptor:
     plaintext: bool = False
     note: str = ""
     api_type: str | None = None
+    options: tuple[Setting, ...] = ()
+
+    def import_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option's value, its default where none is given. Raises SettingsError, naming what cannot be."""
+        known = {option.name: option for option in self.options}
+        for name, value in given.items():
+            if name not in known:
+                raise SettingsError(
+                    f"{self.name} knows no import option {name}; it knows: {', '.join(known) or 'none'}."
+                )
+            if problem := known[name].problem(value):
+                raise SettingsError(f"options.{name} of an import into {self.name} {problem}")
+        return {name: given.get(name, option.default) for name, option in known.items()}
 
     @property
     def is_pattern(self) -> bool:
@@ -146,12 +172,8 @@ def _check_setting(connection: Connection, setting: Setting) -> None:
         raise SettingsError(
             f"Connection {connection.name} has settings.{setting.name}, which api_type {connection.api_type} does not use."
         )
-    if type(value) is not _KINDS[setting.kind]:  # True is an int to isinstance
-        raise SettingsError(f"settings.{setting.name} of connection {connection.name} is not {setting.kind}.")
-    if setting.pattern and not re.fullmatch(setting.pattern, str(value)):
-        raise SettingsError(
-            f"settings.{setting.name} of connection {connection.name} cannot be {value!r}: {setting.help}"
-        )
+    if problem := setting.problem(value):
+        raise SettingsError(f"settings.{setting.name} of connection {connection.name} {problem}")
 
 
 def is_pattern(text: str) -> None:
@@ -171,10 +193,11 @@ class _SettingSchema(Schema):
     required = fields.Boolean()
     default = fields.Raw()
     pattern = fields.String(validate=is_pattern)
+    choices = fields.List(fields.String())
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> Setting:
-        return Setting(**{**data, "api_types": tuple(data.get("api_types", ()))})
+        return Setting(**{**data, **{name: tuple(data.get(name, ())) for name in ("api_types", "choices")}})
 
 
 class _ResourceSchema(Schema):
@@ -190,6 +213,7 @@ class _ResourceSchema(Schema):
     needs_mapping = fields.Boolean()
     plaintext = fields.Boolean()
     note = fields.String()
+    options = fields.List(fields.Nested(_SettingSchema))
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> ResourceDescriptor:

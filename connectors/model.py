@@ -147,13 +147,14 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a flow writes a resource."""
+    """How a flow writes a resource. `options` is what its descriptor offers, every one of them with a value."""
 
     operation: str = "upsert"
     plaintext: bool = False
     adopt: bool = False
     fields: tuple[str, ...] = ()
     """The fields that the mapping names, in its order."""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,14 @@ class MappingRule:
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """The destination step."""
+    """The destination step. `options` is what the resource's descriptor offers."""
 
     connection: str
     resource: str
     operation: str = "upsert"
     plaintext: bool = False
     adopt: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
     mapping: tuple[MappingRule, ...] = ()
 
 

@@ -55,6 +55,7 @@ class ImportSchema(Described):
     operation = fields.String(validate=validate.OneOf(OPERATIONS, error="is not one of: {choices}"))
     plaintext = Flag()
     adopt = Flag()
+    options = fields.Dict(keys=fields.String())
     mapping = fields.List(fields.Nested(MappingRuleSchema))
 
     @validates_schema(skip_on_field_errors=True)

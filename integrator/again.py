@@ -5,9 +5,9 @@ Both wait in line like every other run; the command line does the same at once, 
 
 from __future__ import annotations
 
+from flows.ends import open_target
 from integrator.bootstrap import Installation
 from integrator.errors import FlowWaits
-from integrator.runner import write_options
 from integrator.store.flows import BY_HAND
 from integrator.store.runs import Run
 from integrator.store.store import Transaction
@@ -49,7 +49,7 @@ def replaces_whole(installation: Installation, flow: str) -> bool:
         found = stored.flows.get(flow)
     step = found.steps[0]
     try:
-        return not installation.connector(step.connection).target(step.resource, write_options(found)).remembers
+        return not open_target(step, installation.connector(step.connection)).remembers
     except Exception:  # noqa: BLE001 - a plug-in may raise anything: the flow cannot run, and its next run says why
         return False
 

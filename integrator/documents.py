@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from integrator import destinations, references, schemas
+from integrator import destinations, outside, references, schemas
 from integrator.errors import BadDocument
 from integrator.schemas import Where, Wrong
 from integrator.store.named import Saved
@@ -71,7 +71,7 @@ def apply(path: Path | str, store: Store, environ: Mapping[str, str] = os.enviro
     name = str(path)
     tree = read(name, _bytes(Path(path)))
     try:
-        resolved = references.resolve(tree.data, Path(path).absolute().parent, environ)
+        resolved = outside.resolve(tree.data, Path(path).absolute().parent, environ)
         nouns = schemas.load(resolved)
         references.check_names(nouns)
         with store.writing() as transaction:

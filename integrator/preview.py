@@ -19,7 +19,8 @@ from typing import Any, Final
 from connectors import registry as connectors
 from connectors.connector import Source
 from connectors.errors import RecordError, SettingsError
-from connectors.model import BadRecord, Page, ReadOptions, Record
+from connectors.model import BadRecord, Page, Record
+from flows.ends import open_source
 from flows.errors import FlowDefinitionError
 from flows.mapping import Mapping as Rules
 from flows.mapping import compile_filter
@@ -113,7 +114,7 @@ def _looked(installation: Installation, flow: Flow, records: int) -> Preview:
 def _previewed(installation: Installation, flow: Flow, records: int) -> Preview:
     export, step = flow.exports[0], flow.steps[0]
     connector = installation.connector(export.connection)
-    with closing(connector.source(export.resource, ReadOptions(values=export.values))) as source:
+    with closing(open_source(export, connector)) as source:
         page, columns = _first_page(source), source.fields()
         unread = frozenset(source.unread)
     keeps = compile_filter(export.where, unread)

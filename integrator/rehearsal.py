@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.errors import SettingsError
-from connectors.model import ReadOptions, WriteOptions
+from flows.ends import open_source, open_target
 from flows.errors import FlowDefinitionError
 from flows.model import Flow
 from flows.mover import Mover
@@ -35,19 +35,18 @@ class Refusal:
 def rehearsed(installation: Installation, flow: Flow) -> Refusal | None:
     """What would keep every run of this flow from beginning; None where nothing is known."""
     export, step = flow.exports[0], flow.steps[0]
-    options = WriteOptions(step.operation, step.plaintext, step.adopt, tuple(rule.to for rule in step.mapping))
     with ExitStack() as opened:
         try:
             destination = installation.connector(step.connection)
         except (RemoteError, SettingsError, UserError):
             return None
         try:
-            target = destination.target(step.resource, options)
+            target = open_target(step, destination)
             opened.callback(target.close)
         except SettingsError as error:
             return Refusal(DESTINATION, str(error))
         try:
-            source = installation.connector(export.connection).source(export.resource, ReadOptions(export.values))
+            source = open_source(export, installation.connector(export.connection))
             opened.callback(source.close)
             Mover(flow, source, target)
         except FlowDefinitionError as error:

@@ -14,7 +14,7 @@ from typing import Final
 
 from connectors.connector import Connector
 from connectors.errors import RunRefused, SettingsError
-from connectors.model import ReadOptions, WriteOptions
+from flows.ends import open_source, open_target
 from flows.engine import Engine
 from flows.errors import Fenced, FlowDefinitionError
 from flows.model import Flow, Progress, RunStatus
@@ -139,8 +139,8 @@ class Runner:
         with self._store.reading() as stored:
             flow, run = stored.flows.get(flow_name), stored.runs.get(claim.run_id)
         origin, destination = self._connectors(flow)
-        source = origin.source(flow.exports[0].resource, ReadOptions(values=flow.exports[0].values))
-        target = destination.target(flow.steps[0].resource, write_options(flow))
+        source = open_source(flow.exports[0], origin)
+        target = open_target(flow.steps[0], destination)
         return Engine(
             flow,
             source,
@@ -164,17 +164,6 @@ def exit_code(run: Run) -> ExitCode:
     if run.error_code == REFUSED:
         return ExitCode.REFUSED
     return _EXIT_CODES.get(run.status, ExitCode.FAILED)
-
-
-def write_options(flow: Flow) -> WriteOptions:
-    """How the flow's target is asked to write."""
-    step = flow.steps[0]
-    return WriteOptions(
-        operation=step.operation,
-        plaintext=step.plaintext,
-        adopt=step.adopt,
-        fields=tuple(rule.to for rule in step.mapping),
-    )
 
 
 def _calls(origin: Connector, destination: Connector) -> Counter[str]:

@@ -190,3 +190,24 @@ def test_a_resource_may_stand_for_many_and_take_any_field(load_text: Load) -> No
     assert (csv.targets, csv.note) == (("a", "b"), "It is replaced.")
     assert csv.is_called("Secrets.CSV")
     assert not csv.is_called("secrets.json")
+
+
+def test_what_an_import_can_be_told_is_checked_and_has_its_defaults() -> None:
+    resource = ResourceDescriptor(
+        "things",
+        "Things",
+        ("upsert",),
+        options=(
+            Setting("deleted", "Deleted", "help", default="fail", choices=("fail", "skip")),
+            Setting("clear", "Clear", "help", kind="list", default=[], choices=("tags", "expires")),
+        ),
+    )
+    assert resource.import_options({"deleted": "skip"}) == {"deleted": "skip", "clear": []}
+    for given, sentence in (
+        ({"deletde": "skip"}, "no import option deletde; it knows: deleted, clear"),
+        ({"deleted": "burn"}, "options.deleted .* cannot be 'burn'; it can be: fail, skip"),
+        ({"clear": "tags"}, "options.clear .* is not list"),
+        ({"clear": ["tags", "name"]}, "options.clear .* cannot be 'name'"),
+    ):
+        with pytest.raises(SettingsError, match=sentence):
+            resource.import_options(given)
