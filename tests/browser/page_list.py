@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from browser_house import House
 from furnishing import LONG_NAME
+from people import swapping
 from playwright.sync_api import Page
 
 EDITED_FLOW = "/flows/vault-to-file/edit"
@@ -46,18 +47,17 @@ def _unfold(label: str) -> Callable[[Page], None]:
 
 
 def _with_iclient(page: Page) -> None:
-    with page.expect_response("**/new/connection/scopes"):
+    with swapping(page, "**/new/connection/scopes"):
         page.get_by_label("OAuth 2.0 client").first.select_option("contoso-app")
-    page.wait_for_timeout(100)
 
 
 def _filled(page: Page) -> None:
     _with_iclient(page)
     page.get_by_label("Name your connection").fill("contoso-vault")
-    with page.expect_response("**/new/connection/scopes"):
+    with swapping(page, "**/new/connection/scopes"):
         page.get_by_role("radio", name="Data plane").check()
     page.get_by_role("button", name=re.compile("^Remove ")).wait_for()
-    with page.expect_response("**/new/connection/vault-url*"):
+    with swapping(page, "**/new/connection/vault-url*"):
         page.get_by_label("Vault URL").press_sequentially("https://contoso.vault.azure.net")
     page.get_by_label("Vault URL").blur()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from browser_house import House
@@ -79,16 +81,24 @@ def begin_connection(page: Page) -> None:
     heading(page, "Add a connection")
 
 
+@contextmanager
+def swapping(page: Page, address: str) -> Iterator[None]:
+    """Wait until what this address answers stands on the page: an answer that has come is not in it yet."""
+    with page.expect_response(address):
+        yield
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+
+
 def choose_iclient(page: Page, name: str) -> None:
     """Choose it, and wait until its scopes are there."""
-    with page.expect_response("**/new/connection/scopes"):
+    with swapping(page, "**/new/connection/scopes"):
         field(page, "OAuth 2.0 client").select_option(name)
     expect(field(page, "Tenant ID")).not_to_be_empty()
 
 
 def choose_plane(page: Page, words: str) -> None:
     """Choose the card of an API type, and wait until the scopes are those of it."""
-    with page.expect_response("**/new/connection/scopes"):
+    with swapping(page, "**/new/connection/scopes"):
         page.get_by_role("radio", name=words).check()
 
 

@@ -22,6 +22,7 @@ from people import (
     set_up,
     sign_in,
     state,
+    swapping,
 )
 from playwright.sync_api import Browser, Locator, Page, expect
 from watched_browser import Visits
@@ -146,14 +147,14 @@ def make_a_flow(page: Page, house: House) -> None:
     heading(page, "Add a flow")
     field(page, "Name your flow").fill("settings")
     source = page.get_by_role("region", name="Source")
-    with page.expect_response("**/new/flow/part/source"):
+    with swapping(page, "**/new/flow/part/source"):
         field(source, "Connection").select_option("folder")
-    with page.expect_response("**/new/flow/part/source"):
+    with swapping(page, "**/new/flow/part/source"):
         field(source, "Resource").fill("settings.csv")
         field(source, "Resource").press("Tab")
     part(page, "Destination").click()
     destination = page.get_by_role("region", name="Destination")
-    with page.expect_response("**/new/flow/part/destination"):
+    with swapping(page, "**/new/flow/part/destination"):
         field(destination, "Connection").select_option("contoso-vault")
     expect(destination.get_by_text("upsert")).to_be_visible()
     part(page, "Mapping").click()
