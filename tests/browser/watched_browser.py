@@ -27,6 +27,8 @@ FLAGS = (
 TIMEOUT_MILLISECONDS = 20_000
 WIDE, MEDIUM, NARROW = 1440, 1024, 400
 HEIGHT = 900
+_LEFT = ("htmx:sendAbort", "htmx:afterRequest")
+"""What htmx says of a request that was left behind: what goes wrong with one has other words besides."""
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d)\b")
 
 
@@ -70,7 +72,7 @@ class Watch:
         assert wrong == [], "\n".join(wrong)
 
     def _said(self, message: ConsoleMessage) -> None:
-        if message.type not in ("error", "warning"):
+        if message.type not in ("error", "warning") or message.text.startswith(_LEFT):
             return
         refused = _REFUSED.match(message.text)
         is_known = refused is not None and int(refused[1]) in self.refusals
