@@ -2,7 +2,7 @@
 
 An action says what it takes, what it gives, whether it changes something, and which permissions it needs. Inputs are
 checked and converted here, before anything is called; what is secret travels as a `Secret`, both ways. How actions are
-written down: `actions*.toml` beside the descriptor, loaded by `connectors.schemas.load_actions`.
+written down: `actions/*.toml` beside the descriptor, loaded by `connectors.schemas.load_actions`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from iclients.secret import Secret, revealed
 LONGEST_INPUT_CHARACTERS: Final = 1_000_000
 ITEMS: Final = "items"
 """The output that holds what a list found."""
+TOP: Final = "top"
+"""The parameter that says how many items a list gives at most."""
+CONTINUATION: Final = "continuationToken"
+"""Of a list, output and parameter: where to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One thing that an action gives. `is_secret`: it reaches the caller and nothing else."""
+    """One thing that an action gives. `is_secret`: it reaches the caller and nothing else.
+
+    `file`: the ending of the file that it is kept in, or another output's name in braces; empty where it is no file.
+    """
 
     name: str
     title: str
@@ -75,21 +82,34 @@ class Output:
     is_secret: bool = False
     fields: tuple[str, ...] = ()
     """What each item of a list has."""
+    columns: tuple[Output, ...] = ()
+    """The same, with what each is called and of which kind."""
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
     """What the app of a connection must be allowed: the word of access policies (`secrets/get`), the data action of
-    roles, and the smallest built-in role that has it."""
+    roles, and the smallest built-in role that has it. A control plane knows no such words and no data actions: there
+    `data_action` is empty, and `word` is the action of roles itself."""
 
     word: str
     data_action: str
     role: str
 
+    @property
+    def action(self) -> str:
+        """What a role must have."""
+        return self.data_action or self.word
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One call on a connection. `changes`: it does more than read."""
+    """One call on a connection. `changes`: it does more than read; `destructive`: what it takes away may not come back.
+
+    `guarded`: it changes nothing, and is all the same for those alone who may change: a signature binds. `repeatable`:
+    carrying it out twice leaves what once leaves, as a run that was killed may do. `group` is what it acts on, in words.
+    """
 
     id: str
     title: str
@@ -99,6 +119,20 @@ class Action:
     outputs: tuple[Output, ...]
     permissions: tuple[Permission, ...] = ()
     changes: bool = False
+    destructive: bool = False
+    guarded: bool = False
+    repeatable: bool = True
+    group: str = ""
+
+    @property
+    def gives_secret(self) -> bool:
+        """Whether something that it gives is for the caller alone."""
+        return any(output.is_secret for output in self.outputs)
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether whoever may only read may carry it out."""
+        return not (self.changes or self.guarded or self.gives_secret)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from connectors.actions import Action, find
 from connectors.descriptor import Descriptor
+from connectors.effort import Effort
 from connectors.errors import SettingsError
 from connectors.model import (
     Change,
@@ -25,11 +26,12 @@ from connectors.model import (
     Page,
     Ping,
     ReadOptions,
+    Recognized,
     Record,
     WriteOptions,
 )
 from connectors.schemas import load_actions
-from connectors.throttle import Budget
+from connectors.throttle import Budgets
 from iclients.clock import Clock
 from iclients.clouds import CloudProfile
 from iclients.retrying import Retrying
@@ -43,7 +45,7 @@ class Access:
 
     `session` gives tokens for a list of scopes; `budget` a shared budget by name; `fingerprint` a keyed digest, so
     that equality can be remembered without a value; `folder` is where relative paths begin; `retrying` how patient it is;
-    `scopes` what its iClient has chosen.
+    `scopes` what its iClient has chosen, `tenant` its directory; `progress` is told, in a sentence, what is waited for.
     """
 
     clock: Clock
@@ -52,9 +54,11 @@ class Access:
     cloud: CloudProfile | None = None
     transport: Transport | None = None
     session: Callable[[Sequence[str]], AuthorizedSession] | None = None
-    budget: Callable[[str, Mapping[str, int], float], Budget] | None = None
+    budget: Budgets | None = None
     retrying: Retrying | None = None
     scopes: tuple[str, ...] = ()
+    tenant: str = ""
+    progress: Callable[[str], None] | None = None
 
 
 class Source:
@@ -87,6 +91,8 @@ class Target:
     identity: str = ""
     """What the ledger calls it: the same for every connection that means the same place."""
     key_field: str = "name"
+    original_field: str = ""
+    """The field that takes what a record was called before its name was made of it; empty where there is none."""
     remembers: bool = True
     """Whether the ledger keeps an entry for each record (a vault), or only one for the whole (a file)."""
 
@@ -158,6 +164,25 @@ class Connector:
         """What its tokens are asked for."""
         return self.connection.scopes or self.access.scopes
 
+    @classmethod
+    def recognized(
+        cls, setting: str, typed: str, clouds: Sequence[CloudProfile], home: CloudProfile | None
+    ) -> Recognized | None:
+        """What a setting is taken for while it is typed, without a call; None where there is nothing to tell.
+
+        `clouds` are those that are known; `home` is the iClient's, where one is chosen.
+        """
+        return None
+
+    def choices(self, setting: str) -> Sequence[tuple[str, str]]:
+        """What can be chosen for a setting whose descriptor says that it `offers`: values with titles, as the system shows
+        them to this connection. Raises RemoteError."""
+        raise SettingsError(f"{self.descriptor.title} cannot say what there is for the setting {setting}.")
+
+    def effort(self, resource: str) -> Effort:
+        """What reading and writing this resource takes, for estimates; nothing, where it makes no calls. Makes none."""
+        return Effort()
+
     def ping(self) -> Ping:
         """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong.
 
@@ -175,7 +200,7 @@ class Connector:
 
     @classmethod
     def actions(cls, api_type: str | None) -> tuple[Action, ...]:
-        """What can be done on a connection of this API type: `actions*.toml` beside the connector's module."""
+        """What can be done on a connection of this API type: `actions/*.toml` beside the connector's module."""
         package = cls.__module__.rpartition(".")[0]
         found = load_actions(package) if package else ()
         return tuple(action for action in found if action.api_type in (None, api_type))

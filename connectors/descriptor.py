@@ -1,14 +1,14 @@
 """A connector's descriptor: what it is and takes, as data (`descriptor.toml`), checked when it is loaded.
 
 Forms, documents and help are made from it, so a connector nobody here has seen is complete on the day it is installed.
-Actions stand beside it, in `actions*.toml` (`connectors.schemas`): they are many, and read only when asked for.
+Actions stand beside it, in `actions/*.toml` (`connectors.schemas`): they are many, and read only when asked for.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from importlib.resources import files
@@ -17,6 +17,7 @@ from typing import Any, Final
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from connectors.errors import SettingsError
+from connectors.exclusions import Exclusion, choices
 from connectors.model import ApiType, Connection
 
 _KINDS: Final = {"text": str, "url": str, "folder": str, "integer": int, "boolean": bool, "list": list}
@@ -25,7 +26,7 @@ _KINDS: Final = {"text": str, "url": str, "folder": str, "integer": int, "boolea
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One setting of a connection, or one option of an import. `choices`: the values, or the entries of a list, that
-    there are; all where it is empty."""
+    there are; all where it is empty. `offers`: the system itself can say which there are, to who is let in."""
 
     name: str
     title: str
@@ -36,6 +37,7 @@ class Setting:
     default: Any = None
     pattern: str | None = None
     choices: tuple[str, ...] = ()
+    offers: bool = False
 
     def problem(self, value: Any) -> str:
         """What is wrong with this value, as the end of a sentence; nothing where it is right."""
@@ -55,7 +57,8 @@ class ResourceDescriptor:
 
     `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
     others besides. `plaintext`: what is written can be read by whoever reads the place, so an import has to allow that.
-    `options` is what an import into it can be told. `note` tells in a sentence what is peculiar about writing.
+    `options` is what an import into it can be told, `excludes` what of its choices may not be combined. `note` tells in
+    a sentence what is peculiar about writing.
     """
 
     name: str
@@ -71,6 +74,7 @@ class ResourceDescriptor:
     note: str = ""
     api_type: str | None = None
     options: tuple[Setting, ...] = ()
+    excludes: tuple[Exclusion, ...] = ()
 
     def import_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every option's value, its default where none is given. Raises SettingsError, naming what cannot be."""
@@ -83,6 +87,15 @@ class ResourceDescriptor:
             if problem := known[name].problem(value):
                 raise SettingsError(f"options.{name} of an import into {self.name} {problem}")
         return {name: given.get(name, option.default) for name, option in known.items()}
+
+    def check_import(self, operation: str, mapped: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The same, where nothing of the import excludes something else of it. Raises SettingsError likewise."""
+        options = self.import_options(given)
+        made = choices(operation, mapped, options)
+        problem = next((told for one in self.excludes if (told := one.problem(made))), "")
+        if problem:
+            raise SettingsError(f"{problem}: these exclude each other in an import into {self.name}; leave one out.")
+        return options
 
     @property
     def is_pattern(self) -> bool:
@@ -194,6 +207,7 @@ class _SettingSchema(Schema):
     default = fields.Raw()
     pattern = fields.String(validate=is_pattern)
     choices = fields.List(fields.String())
+    offers = fields.Boolean()
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> Setting:
@@ -214,13 +228,14 @@ class _ResourceSchema(Schema):
     plaintext = fields.Boolean()
     note = fields.String()
     options = fields.List(fields.Nested(_SettingSchema))
+    excludes = fields.List(fields.List(fields.String(), validate=validate.Length(equal=2)))
 
     @post_load
     def _make(self, data: dict[str, Any], **kwargs: Any) -> ResourceDescriptor:
         made: dict[str, Any] = {
             key.rstrip("_"): tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
-        return ResourceDescriptor(**made)
+        return ResourceDescriptor(**{**made, "excludes": tuple(Exclusion(*pair) for pair in data.get("excludes", ()))})
 
 
 class _DescriptorSchema(Schema):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -121,7 +121,8 @@ class Known:
 class Change:
     """What would become of one record at the target, and after the write what became of it.
 
-    `payload` is the target's own: how to write it. `reason` explains a conflict.
+    `payload` is the target's own: how to write it. `reason` explains a conflict; with a `code`, beside an effect that
+    went well, it is a warning, which the run's events tell.
     """
 
     effect: Effect
@@ -140,9 +141,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How a flow reads a resource. `values`: with secret values."""
+    """How a flow reads a resource. `values`: with what only a read brings; `fields`: what the flow looks at, None: all."""
 
     values: bool = False
+    fields: frozenset[str] | None = None
+
+    def unread(self, only_read: Iterable[str]) -> frozenset[str]:
+        """Which of the fields that cost a read are wanted."""
+        if not self.values:
+            return frozenset()
+        return frozenset(name for name in only_read if self.fields is None or name in self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +175,32 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What a flow does on a connection: a verb of one of its resources, as the descriptor names them."""
+class Recognized:
+    """What a setting is taken for as it is typed: a sentence, and the value as it is used, in which cloud.
 
-    resource: str
-    verb: str
+    Without a value it cannot be used; `offered` is what was probably meant then.
+    """
+
+    sentence: str
+    value: str = ""
+    cloud: str = ""
+    offered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a flow does on a connection: a verb of one of its resources, as the descriptor names them.
+
+    Or `right`: the word of a permission that one of its actions needs (`keys/encrypt`).
+    """
+
+    resource: str = ""
+    verb: str = ""
+    right: str = ""
+    fields: frozenset[str] | None = frozenset()
+    """Where it reads: the fields that the flow looks at, None: all."""
+    options: tuple[tuple[str, str], ...] = ()
+    """Where it writes: what the import was told in words, by name (`deleted`: `recover`)."""
 
 
 @dataclass(frozen=True, slots=True)

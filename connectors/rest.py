@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -42,6 +42,16 @@ class Call:
     repeatable: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that is no error: its JSON (None where the body is empty), and what stands around it."""
+
+    status: int
+    headers: Mapping[str, str]
+    document: Any = field(repr=False)
+    retry_after_seconds: float | None = None
+
+
 class RestClient:
     """Calls a JSON API as one connection. Safe to share between threads."""
 
@@ -69,6 +79,8 @@ class RestClient:
         self._allowed_origins: set[str] = set()
         self._count_lock = threading.Lock()
         self._calls: Counter[str] = Counter()
+        self.weights: dict[str, str] = {}
+        """What answers have told of the cost of calls on one thing: its weight, by name."""
 
     @property
     def calls(self) -> Counter[str]:
@@ -78,9 +90,17 @@ class RestClient:
 
     def json(self, call: Call) -> Any:
         """The answer's JSON. Raises RemoteError: see `connectors.errors` and `iclients.errors` for what follows."""
+        return self.exchange(call).document
+
+    def exchange(self, call: Call) -> Reply:
+        """The same with status and headers, for whom they matter: operations that go on after their answer."""
         self._check_host(call.url)
         self._session.token()  # here, because asking for one is retried on its own: retries would multiply
         return self._retrying.call(lambda: self._attempt(call), self._clock, lambda error: _may_repeat(error, call))
+
+    def owe(self, weight: str, instead_of: str) -> None:
+        """An answer tells that its call was of this weight, and it left as another: later calls wait for it."""
+        self._budget.owe(weight, instead_of)
 
     def _check_host(self, url: str) -> None:
         """Every url is checked; those that begin like one that was allowed need no parsing again."""
@@ -92,7 +112,7 @@ class RestClient:
         if url.startswith(f"{origin}/"):
             self._allowed_origins.add(origin)
 
-    def _attempt(self, call: Call) -> Any:
+    def _attempt(self, call: Call) -> Reply:
         token = self._session.token()
         answer = self._send(call, token.access_token.reveal())
         if answer.status == 401:
@@ -112,7 +132,7 @@ class RestClient:
         if answer.status >= 300:
             raise self._explained(answer, call)
         self._budget.answered()
-        return _parsed(answer, call)
+        return Reply(answer.status, answer.headers, _parsed(answer, call), answer.retry_after_seconds)
 
     def _send(self, call: Call, token: str) -> Answer:
         self._budget.take(call.weight)

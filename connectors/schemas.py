@@ -1,4 +1,4 @@
-"""How connections are written in documents, and actions in their files (`actions*.toml` beside a descriptor).
+"""How connections are written in documents, and actions in their files (`actions/*.toml` beside a descriptor).
 
 What a setting may be is the connector's to say: its descriptor.
 """
@@ -8,10 +8,9 @@ from __future__ import annotations
 import tomllib
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
@@ -48,13 +47,20 @@ class ConnectionSchema(Described):
     owner = fields.String(validate=FILLED)
 
 
+TAKING_AWAY: Final = frozenset({"delete", "purge", "remove"})
+"""An action whose id begins so is destructive, where its definition does not say otherwise."""
+
+
 @cache
 def load_actions(package: str) -> tuple[Action, ...]:
-    """The actions of a connector's package, none where it has no `actions*.toml`. Raises SettingsError."""
+    """The actions of a connector's package, none where it has no folder `actions`. Raises SettingsError."""
     try:
-        found = [file for file in files(package).iterdir() if fnmatchcase(file.name, "actions*.toml")]
-        read = [tomllib.loads(file.read_text("utf-8")) for file in sorted(found, key=lambda file: file.name)]
-        return _actions([_ActionsSchema().load(document) for document in read])
+        folder = files(package).joinpath("actions")
+        found = [file for file in folder.iterdir() if file.name.endswith(".toml")] if folder.is_dir() else []
+        read = [
+            (file.name, tomllib.loads(file.read_text("utf-8"))) for file in sorted(found, key=lambda file: file.name)
+        ]
+        return _actions([{"group": _group(name), **_ActionsSchema().load(document)} for name, document in read])
     except ValidationError as error:
         raise SettingsError(f"The actions of {package} are wrong: {error.messages}") from error
     except (OSError, ValueError) as error:
@@ -65,15 +71,17 @@ def _actions(loaded: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
     """What actions take, give and need stands once in the files, by name; `?` makes a parameter optional."""
     words = {kind: ChainMap(*(file[kind] for file in loaded)) for kind in ("parameters", "outputs", "permissions")}
     try:
-        return tuple(_action(words, told) for file in loaded for told in file["actions"])
+        return tuple(_action(words, {"group": file["group"], **told}) for file in loaded for told in file["actions"])
     except KeyError as error:
         raise ValueError(f"{error.args[0]} is named by an action and defined nowhere") from None
 
 
 def _action(words: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> Action:
-    plain = {key: told[key] for key in ("id", "title", "summary", "api_type", "changes")}
+    plain = {key: told[key] for key in ("id", "title", "summary", "api_type", "changes", "guarded", "group")}
     return Action(
         **plain,
+        destructive=told.get("destructive", told["changes"] and told["id"].partition("_")[0] in TAKING_AWAY),
+        repeatable=told.get("repeatable", not told["changes"]),
         parameters=tuple(_taken(words["parameters"], name) for name in told["takes"]),
         outputs=tuple(_given(words["outputs"], name, told["items"]) for name in told["gives"]),
         permissions=tuple(Permission(word, **words["permissions"][word]) for word in told["permissions"]),
@@ -88,7 +96,15 @@ def _taken(parameters: Mapping[str, Any], name: str) -> Parameter:
 
 
 def _given(outputs: Mapping[str, Any], name: str, items: Sequence[str]) -> Output:
-    return Output(**{"name": name, **outputs[name]}, fields=tuple(items) if name == ITEMS else ())
+    fields_ = tuple(items) if name == ITEMS else ()
+    columns = tuple(Output(**{"name": one, "title": one, **outputs.get(one, {})}) for one in fields_)
+    return Output(**{"name": name, **outputs[name]}, fields=fields_, columns=columns)
+
+
+def _group(file: str) -> str:
+    """What the actions of a file act on, where it does not say: `role_assignments.toml` is of role assignments."""
+    words = file.removesuffix(".toml").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 class _ParameterSchema(Schema):
@@ -112,10 +128,11 @@ class _OutputSchema(Schema):
     title = fields.String(required=True)
     kind = fields.String(validate=validate.OneOf(KINDS))
     is_secret = fields.Boolean(data_key="secret")
+    file = fields.String()
 
 
 class _PermissionSchema(Schema):
-    data_action = fields.String(required=True)
+    data_action = fields.String(load_default="")
     role = fields.String(required=True)
 
 
@@ -129,9 +146,14 @@ class _ActionSchema(Schema):
     items = fields.List(fields.String(), load_default=list)
     permissions = fields.List(fields.String(), load_default=list)
     changes = fields.Boolean(load_default=False)
+    destructive = fields.Boolean()
+    repeatable = fields.Boolean()
+    guarded = fields.Boolean(load_default=False)
+    group = fields.String()
 
 
 class _ActionsSchema(Schema):
+    group = fields.String()
     parameters = fields.Dict(keys=fields.String(), values=fields.Nested(_ParameterSchema), load_default=dict)
     outputs = fields.Dict(keys=fields.String(), values=fields.Nested(_OutputSchema), load_default=dict)
     permissions = fields.Dict(keys=fields.String(), values=fields.Nested(_PermissionSchema), load_default=dict)

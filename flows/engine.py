@@ -3,7 +3,7 @@
 Listing, reading, comparing and writing overlap; pages end in the order in which they came, each in one transaction.
 So memory stays flat, and after a crash at any line the run goes on with the page that had not ended:
 
-    listed → left out? → known? → read → map → assess → intent noted → write → settle → commit
+    listed → left out? → known? → read → actions → map → assess → intent noted → write → settle → commit
 
 A record that fails is told and the run goes on; a refusal of a safety limit, a lost authorization or a system that is
 down end it, after the pages that were complete.
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from connectors.connector import Source, Target
 from connectors.model import Effect, Known, Page
+from flows.acting import Performer
 from flows.journal import WHOLE, Journal, Settled
 from flows.model import Cursor, Flow, Outcome, Progress, RunStatus
 from flows.mover import Mover
@@ -49,13 +50,14 @@ class Engine:
         calls: Callable[[], Mapping[str, int]] = dict,
         report: Callable[[Progress], None] = lambda progress: None,
         retried: Retried | None = None,
+        acts: Sequence[Performer] = (),
     ) -> None:
-        """With `retried` it moves only those records; a target that is replaced as a whole gets all of them.
+        """`acts` are the flow's action steps. With `retried` it moves only those records; a target that is replaced as a whole gets all of them.
 
         Raises FlowDefinitionError where filter or mapping cannot work with this source.
         """
         self._source, self._target, self._journal, self._clock = source, target, journal, clock
-        self._mover = Mover(flow, source, target)
+        self._mover = Mover(flow, source, target, acts)
         self._width = width
         self._most = max(FEWEST_RECORDS_UNDER_WAY, width * RECORDS_UNDER_WAY_PER_WORKER)
         self._count_calls = calls

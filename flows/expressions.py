@@ -7,7 +7,7 @@ a template. Source: JMESPath specification.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -47,6 +47,9 @@ def jmespath_expression(text: str) -> Expression:
     """Compile a JMESPath expression. Raises FlowDefinitionError with the place of the mistake."""
     if text.isidentifier() and text.isascii():
         return Expression(text, frozenset({text}), _getter(text))
+    path = text.split(".")
+    if text.isascii() and all(part.isidentifier() for part in path):
+        return Expression(text, frozenset(path[:1]), _walker(text, path))
     if len(text) > LONGEST_TEXT:
         raise FlowDefinitionError(f"An expression has more than {LONGEST_TEXT:,} characters: shorten it.")
     try:
@@ -91,15 +94,50 @@ def template_expression(text: str) -> Expression:
 
 
 def _getter(name: str) -> Callable[[Fields], Any]:
-    return lambda fields: fields.get(name)
+    def got(fields: Fields) -> Any:
+        value = fields.get(name)
+        return _without_secrets(name, value) if isinstance(value, dict) else value
+
+    return got
+
+
+def _walker(text: str, path: Sequence[str]) -> Callable[[Fields], Any]:
+    """What an action gave holds some secrets and some that are none: a plain path takes either as it is."""
+
+    def walked(fields: Fields) -> Any:
+        value: Any = fields
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return _without_secrets(text, value)
+
+    return walked
+
+
+def _without_secrets(text: str, value: Any) -> Any:
+    if isinstance(value, dict) and _is_secret(value):
+        raise RecordError(f"{text!r} holds a secret: take one of its fields by name.", code="expression")
+    return value
+
+
+def _is_secret(value: Any) -> bool:
+    """Whether it is a Secret, or holds one: the outputs of an action do, one level down."""
+    if isinstance(value, dict):
+        return any(isinstance(inner, Secret) for inner in value.values())
+    return isinstance(value, Secret)
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: revealed(inner) for name, inner in value.items()}
+    return revealed(value)
 
 
 def _guarding_secrets(text: str, names: frozenset[str], evaluate: Callable[[Fields], Any]) -> Callable[[Fields], Any]:
     def guarded(fields: Fields) -> Any:
         looked_at = fields if WHOLE_RECORD in names else names
-        if not any(isinstance(fields.get(name), Secret) for name in looked_at):
+        if not any(_is_secret(fields.get(name)) for name in looked_at):
             return evaluate(fields)
-        result = evaluate({name: revealed(value) for name, value in fields.items()})
+        result = evaluate({name: _opened(value) for name, value in fields.items()})
         if isinstance(result, str):
             return Secret(result)
         if result is None or isinstance(result, bool):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from connectors.errors import RecordError
 from connectors.model import Record
+from flows import names
 from flows.errors import FlowDefinitionError
 from flows.expressions import WHOLE_RECORD, Expression, Fields, jmespath_expression, template_expression
 from flows.model import MappingRule
+from iclients.secret import Secret
 
 
 class Mapping:
@@ -19,6 +23,7 @@ class Mapping:
         """Raises FlowDefinitionError, naming the rule, where one cannot work."""
         _refuse_duplicates(rules)
         self._rules = [(rule.to, _compiled(rule)) for rule in rules]
+        self._originals = {rule.to: _plain(rule) for rule in rules if rule.codec is not None}
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -49,6 +54,20 @@ class Mapping:
         fields = {to: expression(source) for to, expression in self._rules}
         return Record(record.key, fields, line=record.line, marker=record.marker)
 
+    def fixed(self) -> dict[str, Any]:
+        """The target fields that are the same for every record: their rules look at none of its fields."""
+        made = {}
+        for to, expression in self._rules:
+            if not expression.names:
+                with suppress(RecordError):  # it fails for every record, and is told there
+                    made[to] = expression({})
+        return made
+
+    def called(self, to: str, record: Record) -> str:
+        """What people know the record by: what a codec made the name of, where field `to` has one; else its key."""
+        original = self._originals[to](record.fields) if to in self._originals else None
+        return original if isinstance(original, str) and names.may_be_shown(original) else record.key
+
     def value_of(self, to: str, record: Record) -> Any:
         """One target field alone, None where its rule does not work for this record."""
         if not self._rules:
@@ -57,6 +76,17 @@ class Mapping:
             return next((expression(record.fields) for name, expression in self._rules if name == to), None)
         except RecordError:
             return None
+
+
+def with_original(rules: Sequence[MappingRule], key_field: str, original_field: str) -> tuple[MappingRule, ...]:
+    """The rules, and one for what a record was called where a codec makes its name, unless a rule names that field.
+
+    `original_field` is the target's field for it, empty where it has none.
+    """
+    key = next((rule for rule in rules if rule.to == key_field and rule.codec is not None), None)
+    if not original_field or key is None or any(rule.to == original_field for rule in rules):
+        return tuple(rules)
+    return (*rules, replace(key, to=original_field, codec=None))
 
 
 def compile_filter(text: str | None, unread: frozenset[str]) -> Callable[[Fields], bool]:
@@ -71,6 +101,18 @@ def compile_filter(text: str | None, unread: frozenset[str]) -> Callable[[Fields
     return lambda fields: bool(expression(fields))
 
 
+def looked_at(where: str | None, rules: Sequence[MappingRule]) -> frozenset[str] | None:
+    """The source fields that filter and mapping look at; None where the whole record is wanted.
+
+    Raises FlowDefinitionError where one of them cannot work.
+    """
+    if not rules:
+        return None
+    expressions = [_compiled(rule) for rule in rules] + ([jmespath_expression(where)] if where is not None else [])
+    names = frozenset[str]().union(*(expression.names for expression in expressions))
+    return None if WHOLE_RECORD in names else names
+
+
 def check_expression(text: str) -> None:
     """Raise FlowDefinitionError where `text` is not JMESPath."""
     jmespath_expression(text)
@@ -82,6 +124,28 @@ def check_template(text: str) -> None:
 
 
 def _compiled(rule: MappingRule) -> Expression:
+    plain = _plain(rule)
+    if rule.codec is None and rule.decode is None:
+        return plain
+    if rule.codec is not None and rule.decode is not None:
+        raise FlowDefinitionError(f"The mapping to {rule.to} has codec and decode: keep one of them.")
+    try:
+        codec = names.codec(rule.codec or rule.decode or "")
+    except FlowDefinitionError as error:
+        raise FlowDefinitionError(f"The mapping to {rule.to} cannot work: {error}") from error
+    code, change = ("name_not_decodable", codec.decode) if rule.codec is None else ("name_not_encodable", codec.encode)
+
+    def changed(fields: Fields) -> Any:
+        value = plain(fields)
+        if value is None or isinstance(value, str):
+            return value if value is None else change(value)
+        kind = "a secret" if isinstance(value, Secret) else "no text"
+        raise RecordError(f"The mapping to {rule.to} gives {kind}: a codec takes names, in the open.", code=code)
+
+    return Expression(plain.text, plain.names, changed)
+
+
+def _plain(rule: MappingRule) -> Expression:
     if (rule.from_ is None) == (rule.template is None):
         raise FlowDefinitionError(f"The mapping to {rule.to} needs either from or template.")
     try:

@@ -7,47 +7,60 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from typing import Any, Final
 
 from connectors.connector import Source, Target
 from connectors.errors import RecordError, Refused
 from connectors.model import BadRecord, Change, Effect, Known, Record
+from flows.acting import Performer, check_fields
 from flows.errors import FlowDefinitionError
-from flows.mapping import Mapping, compile_filter
+from flows.mapping import Mapping, compile_filter, with_original
 from flows.model import Flow, Outcome
 from flows.policy import Patience
 from flows.under_way import Item, PageUnderWay
 from iclients.clock import Stopped
 from iclients.errors import NotAuthorized, RemoteError
 
+_LEFT: Final = (Effect.CONFLICT, Effect.SKIPPED)
+"""So ends a write that did not happen: nothing of what was intended is there."""
+
+_Earlier = int | tuple[int | None, str] | None
+"""Where a name was met before: on which line, and for which record where the name does not tell."""
+
 
 class Mover:
     """Moves the records of one flow, one by one, from a source to a target. It never touches the journal."""
 
-    def __init__(self, flow: Flow, source: Source, target: Target) -> None:
-        """Raises FlowDefinitionError where filter or mapping cannot work with this source and target."""
+    def __init__(self, flow: Flow, source: Source, target: Target, acts: Sequence[Performer] = ()) -> None:
+        """`acts` are the flow's action steps. An action that the flow ends in is its target.
+
+        Raises FlowDefinitionError where filter, inputs or mapping cannot work with this source and target.
+        """
         self._source, self._target = source, target
+        self._acts = [act for act in acts if act.step is not flow.steps[-1]]
         self._where = compile_filter(flow.exports[0].where, source.unread)
-        self._mapping = Mapping(flow.steps[0].mapping)
-        if (available := source.fields()) is not None:
+        self._mapping = Mapping(with_original(flow.last_rules, target.key_field, target.original_field))
+        if (available := check_fields(flow, acts, source.fields())) is not None:
             self._mapping.check_source(available)
-        if target.remembers and self._mapping.depends_on(target.key_field, source.unread):
+        late = source.unread | {act.step.field for act in self._acts}
+        if target.remembers and self._mapping.depends_on(target.key_field, late):
             raise FlowDefinitionError(
                 f"The mapping to {target.key_field} takes a field that is known only once the value is read "
-                f"({', '.join(sorted(source.unread))}): make it from other fields."
+                f"({', '.join(sorted(late))}): make it from other fields."
             )
         if not target.remembers and source.identity and source.identity == target.identity:
             raise FlowDefinitionError(
                 f"The flow reads {flow.exports[0].resource} and would replace it while it does: write to another name."
             )
-        self._step = f"import {flow.steps[0].connection}/{flow.steps[0].resource}"
-        self.digest = _digest(flow, source, target)
+        self._step = flow.step_names[-1]
+        self.digest = _digest(flow, source, target, self._acts)
         """Changes when what happens to a record changes, or between which places it moves."""
         self._assessing, self._writing = Patience(), Patience()
         self._stopping = False
-        self._seen: dict[str, int | None] = {}
+        self._seen: dict[str, _Earlier] = {}
 
     def stop(self) -> None:
         """Begin nothing more: tasks that are asked for now raise Stopped."""
@@ -81,7 +94,7 @@ class Mover:
                 page.outcomes.append(self._repeated(item, self._seen[item.key]))
                 return
             if item.key is not None:
-                self._seen[item.key] = record.line
+                self._seen[item.key] = self._standing(record, item.key)
         page.items.append(item)
 
     def pass_by(self, record: Record | BadRecord, page: PageUnderWay) -> None:
@@ -92,7 +105,7 @@ class Mover:
         with suppress(RecordError):  # whatever is wrong with it, this run does not tell
             key = self._early_key(record) if self._where(record.fields) else None
             if key is not None:
-                self._seen.setdefault(key, record.line)
+                self._seen.setdefault(key, self._standing(record, key))
 
     def prepare(self, item: Item) -> None:
         """Read, map and compare a record; a failure that concerns it alone becomes its outcome."""
@@ -101,6 +114,10 @@ class Mover:
     def write(self, item: Item) -> None:
         """Carry out what comparing said; likewise."""
         self._guarded(item, self._carry_out, self._writing)
+
+    def may_be_current(self, item: Item) -> bool:
+        """Whether the source's record is as the ledger knows it; nothing is asked of either side."""
+        return item.known is not None and self._marker(item.record) == item.known.source_marker != ""
 
     def outcome(self, item: Item) -> Outcome:
         """What became of a record."""
@@ -119,7 +136,7 @@ class Mover:
     def entry(self, item: Item) -> Known | None:
         """What the ledger learns of a record, None if nothing."""
         change = item.change
-        if item.is_refused or (item.is_intended and change is not None and change.effect is Effect.CONFLICT):
+        if item.is_refused or (item.is_intended and change is not None and change.effect in _LEFT):
             return replace(item.known or Known(), intent="refused")  # unlike what is known, so that it is stored
         if item.outcome is not None or change is None or not change.fingerprint:
             return None
@@ -127,15 +144,25 @@ class Mover:
 
     def _early_key(self, record: Record) -> str | None:
         field_name = self._target.key_field
+        if not field_name:
+            return record.key or None
         return self._target.key({field_name: self._mapping.value_of(field_name, record)})
 
-    def _repeated(self, item: Item, line: int | None) -> Outcome:
-        earlier = f"line {line}" if line else "an earlier record"
+    def _standing(self, record: Record, key: str) -> _Earlier:
+        """What is remembered of a record for the case that its name comes again: little, for there may be very many."""
+        called = self._mapping.called(self._target.key_field, record)
+        return record.line if called.lower() == key else (record.line, called)
+
+    def _repeated(self, item: Item, earlier: _Earlier) -> Outcome:
+        line, called = earlier if isinstance(earlier, tuple) else (earlier, "")
+        where = f"line {line}" if line else ("" if called else "an earlier record")
+        there = f"{called} ({where})" if called and where else called or where
         return self._failed(
             item,
             "duplicate_name",
             "skip",
-            f"{item.record.key} has the same name as {earlier} (names are compared without case): keep one of them.",
+            f"{self._mapping.called(self._target.key_field, item.record)} has the same name as {there} "
+            "(names are compared without case): keep one of them.",
         )
 
     def _guarded(self, item: Item, act: Callable[[Item], None], patience: Patience) -> None:
@@ -159,7 +186,8 @@ class Mover:
 
     def _told(self, item: Item, effect: Effect, code: str, recovery: str, message: str) -> Outcome:
         record = item.record
-        return Outcome(record.key, effect, record.line, self._step, code, recovery, message, item.key or "")
+        step = item.step or self._step
+        return Outcome(record.key, effect, record.line, step, code, recovery, message, item.key or "")
 
     def _assess(self, item: Item) -> None:
         known = item.known
@@ -169,8 +197,12 @@ class Mover:
             return
         record = self._source.read(item.record)
         item.source_marker = self._marker(record)
+        for act in self._acts:
+            item.step = act.name
+            record = act.completed(record)
+        item.step = ""
         item.mapped = self._mapping.apply(record)
-        if item.key is not None and self._target.key(item.mapped.fields) != item.key:
+        if item.key is not None and self._target.key_field and self._target.key(item.mapped.fields) != item.key:
             raise RecordError(
                 f"{item.record.key} got another name while it was read: run the flow again.", code="other_record"
             )
@@ -189,6 +221,7 @@ class Mover:
             item.change = self._target.write(item.mapped, item.change)
 
 
-def _digest(flow: Flow, source: Source, target: Target) -> str:
-    parts = [asdict(flow.exports[0]), asdict(flow.steps[0]), source.identity, target.identity]
+def _digest(flow: Flow, source: Source, target: Target, acts: Sequence[Performer]) -> str:
+    parts: list[Any] = [asdict(flow.exports[0]), asdict(flow.steps[-1]), source.identity, target.identity]
+    parts += [act.digest() for act in acts]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

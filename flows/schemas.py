@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_dump, validate, validates_schema
 
+from flows import names
 from flows.errors import FlowDefinitionError
-from flows.model import Export, Flow, Import, MappingRule, Schedule
+from flows.model import ActionStep, Export, Flow, Import, MappingRule, Schedule, Step
 from flows.schedule import MISSED, check_timezone, parse_cron
 from iclients.schemas import FILLED, NAME, Described, Flag
 
 OPERATIONS: Final = ("add", "update", "upsert", "delete")
-_ONE: Final = "has more or fewer than one entry: in this version a flow moves from one export into one import"
+ACCEPT: Final = "accept"
+MOST_STEPS: Final = 20
+_ONE: Final = "has more or fewer than one entry: in this version a flow has one export"
+_SOME: Final = f"has no entry, or more than {MOST_STEPS}: name an import, or the actions that the flow carries out"
+_WORD: Final = validate.Regexp(r"^[A-Za-z_][A-Za-z0-9_]*$", error="is not a word of letters, digits and _")
 
 
 class ExportSchema(Described):
@@ -31,18 +36,22 @@ class ExportSchema(Described):
 
 
 class MappingRuleSchema(Described):
-    """One rule: exactly one of `from` and `template`."""
+    """One rule: exactly one of `from` and `template`, and at most one of `codec` and `decode`."""
 
     kind = MappingRule
 
     to = fields.String(required=True, validate=FILLED)
     from_ = fields.String(data_key="from", validate=lambda text: _check_expression(text))
     template = fields.String(validate=lambda text: _check_template(text))
+    codec = fields.String(validate=validate.OneOf(names.CODECS, error="is no codec; there are: {choices}"))
+    decode = fields.String(validate=validate.OneOf(names.CODECS, error="is no codec; there are: {choices}"))
 
     @validates_schema(skip_on_field_errors=True)
     def _one_origin(self, data: Mapping[str, Any], **kwargs: Any) -> None:
         if ("from_" in data) == ("template" in data):
             raise ValidationError("needs either from or template")
+        if "codec" in data and "decode" in data:
+            raise ValidationError("has codec and decode, which undo each other: keep one of them")
 
 
 class ImportSchema(Described):
@@ -60,26 +69,45 @@ class ImportSchema(Described):
 
     @validates_schema(skip_on_field_errors=True)
     def _each_field_once(self, data: Mapping[str, Any], **kwargs: Any) -> None:
-        seen: set[str] = set()
-        for position, rule in enumerate(data.get("mapping", ())):
-            if rule.to in seen:
-                raise ValidationError({"mapping": {position: {"to": ["has a rule already"]}}})
-            seen.add(rule.to)
+        _refuse_repeated(data.get("mapping", ()), "mapping")
+
+
+class ActionStepSchema(Described):
+    """A step that carries out an action for each record."""
+
+    kind = ActionStep
+
+    connection = fields.String(required=True, validate=NAME)
+    action = fields.String(required=True, validate=FILLED)
+    inputs = fields.List(fields.Nested(MappingRuleSchema))
+    into = fields.String(validate=_WORD)
+    repeat = fields.String(validate=validate.OneOf([ACCEPT], error="is not accept: leave it out, or accept repetition"))
+
+    @validates_schema(skip_on_field_errors=True)
+    def _each_input_once(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        _refuse_repeated(data.get("inputs", ()), "inputs")
 
 
 class StepSchema(Schema):
-    """One step, under the name of what it is: `import`."""
+    """One step, under the name of what it is: `import` or `action`."""
 
-    import_ = fields.Nested(ImportSchema, data_key="import", required=True)
+    import_ = fields.Nested(ImportSchema, data_key="import")
+    action = fields.Nested(ActionStepSchema)
+
+    @validates_schema(skip_on_field_errors=True)
+    def _is_one(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        if len(data) != 1:
+            raise ValidationError("needs either import or action")
 
     @post_load
-    def _unwrap(self, data: Mapping[str, Any], **kwargs: Any) -> Import:
-        step: Import = data["import_"]
-        return step
+    def _unwrap(self, data: Mapping[str, Any], **kwargs: Any) -> Step:
+        (step,) = data.values()
+        made: Step = step
+        return made
 
     @pre_dump
-    def _wrap(self, step: Import, **kwargs: Any) -> dict[str, Import]:
-        return {"import_": step}
+    def _wrap(self, step: Step, **kwargs: Any) -> dict[str, Step]:
+        return {"import_" if isinstance(step, Import) else "action": step}
 
 
 class ScheduleSchema(Described):
@@ -99,8 +127,38 @@ class FlowSchema(Described):
 
     name = fields.String(required=True, validate=NAME)
     exports = fields.List(fields.Nested(ExportSchema), required=True, validate=validate.Length(equal=1, error=_ONE))
-    steps = fields.List(fields.Nested(StepSchema), required=True, validate=validate.Length(equal=1, error=_ONE))
+    steps = fields.List(
+        fields.Nested(StepSchema), required=True, validate=validate.Length(min=1, max=MOST_STEPS, error=_SOME)
+    )
     schedule = fields.Nested(ScheduleSchema)
+
+    @validates_schema(skip_on_field_errors=True)
+    def _order(self, data: Mapping[str, Any], **kwargs: Any) -> None:
+        """Actions come first, each with a field of its own; what comes after them takes from these fields."""
+        steps: Sequence[Step] = data["steps"]
+        seen: set[str] = set()
+        for position, step in enumerate(steps):
+            if isinstance(step, ActionStep):
+                if step.field in seen:
+                    raise ValidationError({"steps": {position: {"action": {"into": [f"is {step.field}, which holds what "
+                                          "an earlier step gives: name another field"]}}}})  # fmt: skip
+                seen.add(step.field)
+            elif position < len(steps) - 1:
+                raise ValidationError(
+                    {"steps": {position: {"import": ["is not the last step: actions come before it"]}}}
+                )
+            elif position and not step.mapping:
+                raise ValidationError(
+                    {"steps": {position: {"import": ["needs mapping: its rules name what is taken from the actions"]}}}
+                )
+
+
+def _refuse_repeated(rules: Sequence[MappingRule], where: str) -> None:
+    seen: set[str] = set()
+    for position, rule in enumerate(rules):
+        if rule.to in seen:
+            raise ValidationError({where: {position: {"to": ["has a rule already"]}}})
+        seen.add(rule.to)
 
 
 def _check_expression(text: str) -> None:

@@ -20,6 +20,8 @@ class Item:
     mapped: Record | None = None
     change: Change | None = None
     source_marker: str = ""
+    step: str = ""
+    """The step that it is at, where that is not the last one."""
     outcome: Outcome | None = None
     is_intended: bool = False
     is_refused: bool = False

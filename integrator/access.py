@@ -37,6 +37,9 @@ PUBLIC: Final = frozenset(
 )
 """The views that answer whoever asks; every other one wants somebody who is signed in."""
 
+ACTING_VIEWS: Final = frozenset({"connections.actions.done"})
+"""Views that carry out an action, whoever reads: what it needs they ask by `verb_of_action`, once they know which it is."""
+
 OWN_VIEWS: Final = frozenset(
     {"sign_in.out", "account.shown", "account.password_changed", "account.out_everywhere", "theme.chosen"}
 )
@@ -76,4 +79,11 @@ def verb_of(view: str, method: str) -> str:
     """What a request to this view does."""
     if view in OWN_VIEWS:
         return OWN
+    if view in ACTING_VIEWS:
+        return READ
     return READ if method in ("GET", "HEAD", "OPTIONS") else CHANGE
+
+
+def verb_of_action(*, only_reads: bool) -> str:
+    """What carrying out an action on a connection is: one that changes something, gives a secret or is guarded is a change."""
+    return READ if only_reads else CHANGE

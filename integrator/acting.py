@@ -6,6 +6,7 @@ The row names the action and what it was done to, never a value, and how it ende
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -44,6 +45,16 @@ def act(installation: Installation, name: str, action_id: str, inputs: Mapping[s
         return _audited(installation, connector, action, inputs)
     except BadInput as error:
         raise BadUsage(str(error)) from error
+
+
+def text_of(data: bytes) -> str:
+    """What a file holds as an input: text, without the line end of a text of one line; base64 where it is no text."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode()
+    line = text.removesuffix("\n").removesuffix("\r")
+    return text if "\n" in line else line
 
 
 def _audited(

@@ -47,7 +47,8 @@ def replaces_whole(installation: Installation, flow: str) -> bool:
     """
     with installation.store.reading() as stored:
         found = stored.flows.get(flow)
-    step = found.steps[0]
+    if (step := found.destination) is None:
+        return False
     try:
         return not open_target(step, installation.connector(step.connection)).remembers
     except Exception:  # noqa: BLE001 - a plug-in may raise anything: the flow cannot run, and its next run says why

@@ -15,7 +15,8 @@ from connectors import registry as connectors
 from connectors.connector import Access, Connector
 from connectors.errors import SettingsError
 from connectors.model import Connection
-from connectors.throttle import Budget
+from connectors.shared_budget import SharedBudget
+from connectors.throttle import Budget, Whole
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.grants import TOKEN_RETRYING
@@ -28,12 +29,15 @@ from integrator.global_iclients import with_iclient
 from integrator.places import cloud_of, place
 from integrator.queue import EmbeddedQueue, Queue
 from integrator.standing import ConnectionStanding, KeptSlots
+from integrator.store.budgets import BudgetRows
 from integrator.store.consents import KeptConsent
 from integrator.store.store import Store
 from integrator.vitals import Vitals
 
 DEADLINE_SECONDS: Final = 30.0
 WAITED_FOR_SECONDS: Final = 10.0
+SHARED_UP_TO: Final = 5_000.0
+"""Calls a second: a budget of more is not shared, because all processes together do not reach it."""
 
 
 class Installation:
@@ -52,9 +56,12 @@ class Installation:
         """Where runs that are started by hand wait. Who also has workers puts theirs here, so that they are woken."""
         self.vitals: Callable[[], Vitals] | None = None
         """How the worker of this process is; None where it has none."""
+        self.progress: Callable[[str], None] | None = None
+        """Who is told what a connector waits for; None: nobody."""
         self._sessions = Sessions()
         self._transports: dict[Path | None, Transport] = {}
         self._budgets: dict[str, Budget] = {}
+        self._budget_rows = BudgetRows(self.store.database, self.clock)
         self._lock = threading.Lock()
 
     def connector(self, name: str) -> Connector:
@@ -83,6 +90,8 @@ class Installation:
             budget=self._budget,
             retrying=self._retrying,
             scopes=iclient.scopes if iclient else (),
+            tenant=(iclient.tenant or "") if iclient else "",
+            progress=self.progress,
         )
 
     def admission_of(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> Admission:
@@ -105,6 +114,7 @@ class Installation:
         """Close connections and database."""
         for transport in self._transports.values():
             transport.close()
+        self._budget_rows.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -125,10 +135,19 @@ class Installation:
                 self._transports[ca_file] = Transport(ca_file, deadline_seconds=self._deadline_seconds)
             return self._transports[ca_file]
 
-    def _budget(self, where: str, limits: Mapping[str, int], period_seconds: float) -> Budget:
-        """One budget for all connections to one place: the strictest would surprise, so the first one stays."""
+    def _budget(
+        self, where: str, limits: Mapping[str, int], period_seconds: float, whole: Whole | None = None, /
+    ) -> Budget:
+        """One budget for all connections to one place, in every process: of several figures the first ones stay."""
         with self._lock:
-            return self._budgets.setdefault(where, Budget(limits, period_seconds, self.clock))
+            if where not in self._budgets:
+                self._budgets[where] = self._new_budget(where, limits, period_seconds, whole)
+            return self._budgets[where]
+
+    def _new_budget(self, where: str, limits: Mapping[str, int], period_seconds: float, whole: Whole | None) -> Budget:
+        if max(limits.values()) / period_seconds > SHARED_UP_TO:
+            return Budget(limits, period_seconds, self.clock)
+        return SharedBudget(limits, period_seconds, self.clock, self._budget_rows.share(where, whole))
 
 
 def _ca_file(iclient: IClient | None) -> Path | None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
+
 from connectors.model import Need, Ping
+from flows.errors import FlowDefinitionError
+from flows.mapping import looked_at
+from flows.model import Export, Flow, Import
 from iclients.errors import NotAuthorized, Recovery, RemoteError
+from integrator.acting import actions_of
 from integrator.bootstrap import Installation
 from integrator.standing import ConnectionStanding
 
@@ -35,7 +42,26 @@ def needs_of(installation: Installation, name: str) -> frozenset[Need]:
     """What the flows of this connection do on it."""
     with installation.store.reading() as stored:
         flows = [flow for _, flow in stored.flows.readable() if flow is not None]
-    exports = [export for flow in flows for export in flow.exports if export.connection == name]
-    imports = [step for flow in flows for step in flow.steps if step.connection == name]
-    read = {Need(export.resource, "get" if export.values else "list") for export in exports}
-    return frozenset(read | {Need(step.resource, step.operation) for step in imports})
+    read = {_reading(flow, export) for flow in flows for export in flow.exports if export.connection == name}
+    imports = [step for flow in flows if (step := flow.destination) is not None and step.connection == name]
+    actions = {step.action for flow in flows for step in flow.actions if step.connection == name}
+    written = {Need(step.resource, step.operation, options=_told(step)) for step in imports}
+    return frozenset(read | written | _rights(installation, name, actions))
+
+
+def _reading(flow: Flow, export: Export) -> Need:
+    if not export.values:
+        return Need(export.resource, "list")
+    with suppress(FlowDefinitionError):  # its runs tell what is wrong with it
+        return Need(export.resource, "get", fields=looked_at(export.where, flow.rules))
+    return Need(export.resource, "get")
+
+
+def _told(step: Import) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((name, value) for name, value in step.options.items() if isinstance(value, str)))
+
+
+def _rights(installation: Installation, name: str, actions: Collection[str]) -> set[Need]:
+    """What these actions are allowed by; one that is not there any more needs nothing that could be looked at."""
+    there = actions_of(installation, name) if actions else ()
+    return {Need(right=one.word) for action in there if action.id in actions for one in action.permissions}

@@ -24,9 +24,10 @@ from flows.ends import open_source
 from flows.errors import FlowDefinitionError
 from flows.mapping import Mapping as Rules
 from flows.mapping import compile_filter
-from flows.model import Flow, MappingRule
+from flows.model import Flow, Import, MappingRule, Step
 from iclients.errors import RemoteError
 from iclients.secret import MASK, Secret
+from integrator.acting import actions_of
 from integrator.bootstrap import Installation
 from integrator.errors import StoreError, UserError, defect_sentence
 
@@ -112,21 +113,22 @@ def _looked(installation: Installation, flow: Flow, records: int) -> Preview:
 
 
 def _previewed(installation: Installation, flow: Flow, records: int) -> Preview:
-    export, step = flow.exports[0], flow.steps[0]
+    export = flow.exports[0]
     connector = installation.connector(export.connection)
+    made = [step.field for step in flow.actions if step is not flow.steps[-1]]
     with closing(open_source(export, connector)) as source:
         page, columns = _first_page(source), source.fields()
         unread = frozenset(source.unread)
     keeps = compile_filter(export.where, unread)
     if columns is not None:
-        Rules(step.mapping).check_source(columns)
+        Rules(flow.last_rules).check_source([*columns, *made])
     found = [one for one in page.records if isinstance(one, Record)]
     names = [*dict.fromkeys([*(columns or ()), *(name for record in found for name in record.fields), *sorted(unread)])]
-    hiding = _secret_fields(installation, step.connection, step.resource)
+    hiding = [_hidden_at(installation, step) for step in flow.steps]
     secrets = _secrets(flow, found, names, hiding) | _secret_fields(
         installation, export.connection, export.resource
     ).intersection(names)
-    maker = _Maker(step.mapping, names, secrets, unread - secrets, hiding)
+    maker = _Maker(flow.last_rules, names, secrets, unread - secrets, hiding[-1], frozenset(made))
     dotted = [one if isinstance(one, BadRecord) else _dotted(one, secrets) for one in page.records]
     kept = [one for one in dotted if isinstance(one, BadRecord) or (not one.left_out and _is_kept(keeps, one))]
     return Preview(
@@ -149,12 +151,16 @@ class _Maker:
         secrets: frozenset[str],
         unread: frozenset[str],
         hiding: frozenset[str],
+        made: frozenset[str] = frozenset(),
     ) -> None:
-        """Raises FlowDefinitionError where a rule cannot work. `hiding` are the destination's secret fields."""
+        """Raises FlowDefinitionError where a rule cannot work. `hiding` are the destination's secret fields.
+
+        `made` are the fields that actions make: they are not carried out here.
+        """
         Rules(rules)
         one_by_one = rules or [MappingRule(name, from_=f'"{name}"') for name in names]
         self._rules = {rule.to: Rules([rule]) for rule in one_by_one}
-        self._secrets, self._unread, self._hiding = secrets, unread, hiding
+        self._secrets, self._unread, self._hiding, self._made = secrets, unread, hiding, made
         self._is_mapped = bool(rules)
 
     def row(self, record: Record | BadRecord) -> Row:
@@ -165,6 +171,8 @@ class _Maker:
 
     def _cell(self, to: str, record: Record) -> Cell:
         rules = self._rules[to]
+        if self._made and rules.depends_on(to, self._made):
+            return Cell(LATER, "made when the flow runs")
         if rules.depends_on(to, self._secrets) and (self._is_mapped or record.fields.get(to)):
             return Cell(HIDDEN, MASK)
         if rules.depends_on(to, self._unread):
@@ -187,18 +195,34 @@ def _first_page(source: Source) -> Page:
             close()
 
 
-def _secrets(flow: Flow, found: Sequence[Record], names: Sequence[str], hiding: frozenset[str]) -> frozenset[str]:
+def _secrets(
+    flow: Flow, found: Sequence[Record], names: Sequence[str], hiding: Sequence[frozenset[str]]
+) -> frozenset[str]:
     """The source's fields that may hold a secret: by what they are, by name, or because they become one."""
     becoming = [
         name
-        for rule in flow.steps[0].mapping
-        if rule.to in hiding or _CALLS_A_SECRET.search(rule.to)
+        for step, hidden in zip(flow.steps, hiding, strict=True)
+        for rule in (step.mapping if isinstance(step, Import) else step.inputs)
+        if rule.to in hidden or _CALLS_A_SECRET.search(rule.to)
         for name in names
         if name != "name" and Rules([rule]).depends_on(rule.to, frozenset({name}))
     ]
     holding = [name for record in found for name, value in record.fields.items() if _holds_secret(value)]
     called = [name for name in names if _CALLS_A_SECRET.search(name)]
     return frozenset([*becoming, *holding, *called])
+
+
+def _hidden_at(installation: Installation, step: Step) -> frozenset[str]:
+    """What the destination keeps secret, or what an action takes as such."""
+    if isinstance(step, Import):
+        return _secret_fields(installation, step.connection, step.resource)
+    try:
+        there = actions_of(installation, step.connection)
+    except (SettingsError, UserError):
+        return frozenset()
+    return frozenset(
+        one.name for action in there if action.id == step.action for one in action.parameters if one.is_secret
+    )
 
 
 def _secret_fields(installation: Installation, connection: str, resource: str) -> frozenset[str]:

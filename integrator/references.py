@@ -9,13 +9,14 @@ from connectors import registry as connectors
 from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 from connectors.model import Connection
-from flows.model import Flow, Import
+from flows.model import ActionStep, Flow, Import
 from flows.schemas import OPERATIONS
 from iclients import registry as providers
 from iclients.clouds import BUILT_IN, CloudProfile
 from iclients.credentials import ManagedIdentity
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
+from integrator.action_references import check_action, unknown_name
 from integrator.global_iclients import with_iclient
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
@@ -65,7 +66,7 @@ def _check_iclient(transaction: Transaction, where: Where, iclient: IClient) -> 
             f"it knows: {', '.join(known) or 'none'}.",
         )
     if transaction.clouds.find(iclient.cloud) is None:
-        raise _unknown((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
+        raise unknown_name((*where, "cloud"), "cloud", iclient.cloud, [*BUILT_IN, *transaction.clouds.names()])
     try:
         providers.provider(iclient.provider).check(iclient)
     except NotAuthorized as error:
@@ -86,7 +87,7 @@ def _check_connection(transaction: Transaction, where: Where, connection: Connec
     except SettingsError as error:
         raise Wrong(_nearest(where, connection, str(error)), f"connections[{where[1]}] cannot work: {error}") from error
     if connection.iclient is not None and transaction.iclients.find(connection.iclient) is None:
-        raise _unknown((*where, "iclient"), "iClient", connection.iclient, transaction.iclients.names())
+        raise unknown_name((*where, "iclient"), "iClient", connection.iclient, transaction.iclients.names())
     _check_managed(transaction, where, with_iclient(transaction, connection))
 
 
@@ -114,6 +115,9 @@ def _check_flow(transaction: Transaction, where: Where, flow: Flow) -> None:
     for position, export in enumerate(flow.exports):
         _check_end(transaction, (*where, "exports", position), export.connection, export.resource)
     for position, step in enumerate(flow.steps):
+        if isinstance(step, ActionStep):
+            check_action(transaction, (*where, "steps", position, "action"), flow, step)
+            continue
         end = (*where, "steps", position, "import")
         _check_end(transaction, end, step.connection, step.resource, step.operation)
         _check_options(transaction, (*end, "options"), step)
@@ -125,7 +129,7 @@ def _check_options(transaction: Transaction, where: Where, step: Import) -> None
     resource = descriptor.resource(step.resource) if descriptor else None
     try:
         if resource is not None:
-            resource.import_options(step.options)
+            resource.check_import(step.operation, [rule.to for rule in step.mapping], step.options)
     except SettingsError as error:
         named = [name for name in step.options if f"options.{name} " in str(error) or f"option {name};" in str(error)]
         raise Wrong((*where, *named[:1]), f"{shown(where)} cannot be used: {error}") from error
@@ -134,12 +138,14 @@ def _check_options(transaction: Transaction, where: Where, step: Import) -> None
 def _check_end(transaction: Transaction, where: Where, name: str, resource: str, operation: str | None = None) -> None:
     connection = transaction.connections.find(name)
     if connection is None:
-        raise _unknown((*where, "connection"), "connection", name, transaction.connections.names())
+        raise unknown_name((*where, "connection"), "connection", name, transaction.connections.names())
     known = _descriptor(connection.connector).resources if connection.connector in connectors.names() else ()
     offered = [one for one in known if one.api_type in (None, connection.api_type)]
     meant = next((one for one in offered if one.is_called(resource)), None)
     if known and meant is None:
-        raise _unknown((*where, "resource"), f"resource of connection {name}", resource, [one.name for one in offered])
+        raise unknown_name(
+            (*where, "resource"), f"resource of connection {name}", resource, [one.name for one in offered]
+        )
     if operation is not None and meant is not None and operation not in meant.verbs:
         verbs = [verb for verb in OPERATIONS if verb in meant.verbs]
         raise Wrong(
@@ -147,11 +153,6 @@ def _check_end(transaction: Transaction, where: Where, name: str, resource: str,
             f"{shown((*where, 'operation'))} is {operation}, which {resource} of connection {name} does not take; "
             f"it takes: {', '.join(verbs) or 'none'}.",
         )
-
-
-def _unknown(where: Where, noun: str, name: str, there: list[str]) -> Wrong:
-    listed = f"there are: {', '.join(there)}" if there else "there is none"
-    return Wrong(where, f"{shown(where)} is {name}, and there is no {noun} of that name; {listed}.")
 
 
 _CHECKS: Final[Mapping[str, Callable[[Transaction, Where, Any], None]]] = {

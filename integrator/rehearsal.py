@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.errors import SettingsError
-from flows.ends import open_source, open_target
+from flows.acting import performers
+from flows.ends import open_last, open_source
 from flows.errors import FlowDefinitionError
 from flows.model import Flow
 from flows.mover import Mover
@@ -22,6 +23,7 @@ from integrator.errors import UserError
 FILTER: Final = "filter"
 MAPPING: Final = "mapping"
 DESTINATION: Final = "destination"
+ACTIONS: Final = "actions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +36,25 @@ class Refusal:
 
 def rehearsed(installation: Installation, flow: Flow) -> Refusal | None:
     """What would keep every run of this flow from beginning; None where nothing is known."""
-    export, step = flow.exports[0], flow.steps[0]
+    export = flow.exports[0]
     with ExitStack() as opened:
         try:
-            destination = installation.connector(step.connection)
+            used = {step.connection: installation.connector(step.connection) for step in flow.steps}
         except (RemoteError, SettingsError, UserError):
             return None
         try:
-            target = open_target(step, destination)
+            acts = performers(flow, used.__getitem__)
+        except (SettingsError, FlowDefinitionError) as error:
+            return Refusal(ACTIONS, str(error))
+        try:
+            target = open_last(flow, acts, used.__getitem__)
             opened.callback(target.close)
         except SettingsError as error:
             return Refusal(DESTINATION, str(error))
         try:
-            source = open_source(export, installation.connector(export.connection))
+            source = open_source(export, installation.connector(export.connection), flow.rules)
             opened.callback(source.close)
-            Mover(flow, source, target)
+            Mover(flow, source, target, acts)
         except FlowDefinitionError as error:
             return Refusal(_part(str(error)), str(error))
         except (RemoteError, SettingsError, UserError):
@@ -59,4 +65,6 @@ def rehearsed(installation: Installation, flow: Flow) -> Refusal | None:
 def _part(sentence: str) -> str:
     if sentence.startswith("where "):
         return FILTER
+    if sentence.startswith("Step "):
+        return ACTIONS
     return DESTINATION if sentence.startswith("The flow ") else MAPPING

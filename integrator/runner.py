@@ -7,21 +7,23 @@ does. The run's row always says how it stands, however it ended.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
 from connectors.connector import Connector
 from connectors.errors import RunRefused, SettingsError
-from flows.ends import open_source, open_target
+from flows.acting import performers
+from flows.ends import open_last, open_source
 from flows.engine import Engine
 from flows.errors import Fenced, FlowDefinitionError
-from flows.model import Flow, Progress, RunStatus
+from flows.model import Progress, RunStatus
 from iclients.clock import Stopped
 from iclients.errors import NotAuthorized, Recovery, RemoteError
 from integrator.bootstrap import Installation
 from integrator.errors import ExitCode, RunInProgress, RunIsOver, StoreError, UserError, defect_sentence
+from integrator.estimating import foretell
 from integrator.store.runs import OVER, Claim, Run
 from integrator.store.store import Transaction
 from integrator.store.wrong_records import Only
@@ -55,11 +57,14 @@ class Runner:
         installation: Installation,
         report: Callable[[Progress], None] = lambda progress: None,
         started: Callable[[Engine], None] = lambda engine: None,
+        foretold: str = "",
     ) -> None:
+        """`foretold` is what people were told that a new run will take."""
         self._installation = installation
         self._store = installation.store
         self._report = report
         self._started = started
+        self._foretold = foretold
 
     def run(self, flow: str) -> Run:
         """A new run of this flow, to its end. Raises NotFoundHere, RunInProgress.
@@ -79,6 +84,7 @@ class Runner:
         with ExitStack() as held:
             with self._store.writing() as stored:
                 run = start(stored)
+                foretell(stored, run, self._foretold)
                 self._hold(run, held)
                 claim = stored.runs.claim(run.id)
             return self._execute(run, claim)
@@ -138,25 +144,22 @@ class Runner:
     def _make_engine(self, flow_name: str, claim: Claim) -> Engine:
         with self._store.reading() as stored:
             flow, run = stored.flows.get(flow_name), stored.runs.get(claim.run_id)
-        origin, destination = self._connectors(flow)
-        source = open_source(flow.exports[0], origin)
-        target = open_target(flow.steps[0], destination)
+        used = {name: self._installation.connector(name) for name in flow.connections}
+        acts = performers(flow, used.__getitem__)
+        source = open_source(flow.exports[0], used[flow.exports[0].connection], flow.rules)
+        target = open_last(flow, acts, used.__getitem__)
         return Engine(
             flow,
             source,
             target,
             self._store.journal(claim),
             self._installation.clock,
-            width=max(origin.concurrency, destination.concurrency),
-            calls=lambda: _calls(origin, destination),
+            width=max(connector.concurrency for connector in used.values()),
+            calls=lambda: _calls(used.values()),
             report=self._report,
             retried=self._store.retried(run),
+            acts=acts,
         )
-
-    def _connectors(self, flow: Flow) -> tuple[Connector, Connector]:
-        names = flow.exports[0].connection, flow.steps[0].connection
-        origin = self._installation.connector(names[0])
-        return origin, origin if names[0] == names[1] else self._installation.connector(names[1])
 
 
 def exit_code(run: Run) -> ExitCode:
@@ -166,10 +169,10 @@ def exit_code(run: Run) -> ExitCode:
     return _EXIT_CODES.get(run.status, ExitCode.FAILED)
 
 
-def _calls(origin: Connector, destination: Connector) -> Counter[str]:
-    calls = Counter(origin.calls)
-    if destination is not origin:
-        calls.update(destination.calls)
+def _calls(connectors: Iterable[Connector]) -> Counter[str]:
+    calls: Counter[str] = Counter()
+    for connector in connectors:
+        calls.update(connector.calls)
     return calls
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from integrator.bootstrap import Installation
 from integrator.errors import FlowWaits
+from integrator.estimating import foretell
 from integrator.store.flows import BY_HAND
 from integrator.store.runs import Run
 
@@ -19,6 +20,7 @@ def run_now(installation: Installation, flow: str) -> Run:
                 f"Flow {flow} waits for a connection that needs authorization: authorize it, then run the flow."
             )
         run = stored.runs.start(flow, installation.store.actor)
+        foretell(stored, run)
         installation.queue.dispatch(stored, [run.id])
     installation.queue.committed()
     return run

@@ -1,25 +1,40 @@
 """A trial: a connection that is not stored is pinged as if it were, and nothing of that is remembered.
 
-Whoever changes a connection sees whether it works before it is saved. The consent of the stored connection of its name
+Whoever changes a connection sees whether it works before it is saved, and what there is to choose from. The consent of the stored connection of its name
 serves, where there is one; the state of that connection, and its iClient's slots, stay as they are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors import registry as connectors
-from connectors.model import Connection
+from connectors.connector import Connector
+from connectors.model import Connection, Ping
 from iclients.credentials import Credential
 from iclients.errors import NotAuthorized, RemoteError
 from integrator.admission import Admission, Sessions
 from integrator.bootstrap import Installation
 from integrator.global_iclients import with_iclient
+from integrator.pinging import needs_of
 from integrator.places import cloud_of
 
 
-def tried(installation: Installation, connection: Connection) -> str:
-    """What the ping says. Raises RemoteError, SettingsError, NotFoundHere."""
+def tried(installation: Installation, connection: Connection) -> Ping:
+    """What the ping says, with all that was looked at. Raises RemoteError, SettingsError, NotFoundHere."""
+    connector = _connector(installation, connection)
+    connector.needs = needs_of(installation, connection.name)
+    return connector.ping()
+
+
+def choices(installation: Installation, connection: Connection, setting: str) -> Sequence[tuple[str, str]]:
+    """What can be chosen for this setting: values with titles. Raises RemoteError, SettingsError, NotFoundHere."""
+    without = {name: value for name, value in connection.settings.items() if name != setting}
+    return _connector(installation, replace(connection, settings=without)).choices(setting)
+
+
+def _connector(installation: Installation, connection: Connection) -> Connector:
     with installation.store.reading() as stored:
         connection = with_iclient(stored, connection)
         iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
@@ -37,7 +52,7 @@ def tried(installation: Installation, connection: Connection) -> str:
                 code="not_consented",
             )
         access = replace(access, session=admission.session, scopes=iclient.scopes)
-    return kind(connection, access).ping().message
+    return kind(connection, access)
 
 
 def _unremembered(admission: Admission) -> Admission:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from connectors.actions import Action
-from connectors.azure_key_vault.address import vault_address
-from connectors.azure_key_vault.certificates import VaultCertificates
-from connectors.azure_key_vault.control_errors import explain_control
-from connectors.azure_key_vault.control_plane import BUDGET, BUDGET_SECONDS, ControlPlane, Place, remaining
-from connectors.azure_key_vault.control_source import CONTROL_RESOURCES, ControlSource
+from connectors.azure_key_vault.actions.plane import DataPlane
+from connectors.azure_key_vault.address import recognized, vault_address
+from connectors.azure_key_vault.budgets import budget_of, effort_of
+from connectors.azure_key_vault.control.arm import Arm
+from connectors.azure_key_vault.control.errors import explain_control
+from connectors.azure_key_vault.control.plane import ControlPlane, Place, remaining
+from connectors.azure_key_vault.control.source import CONTROL_RESOURCES, ControlSource
 from connectors.azure_key_vault.errors import explain
-from connectors.azure_key_vault.keys import VaultKeys
 from connectors.azure_key_vault.model import API_VERSIONS, DEFAULT_API_VERSION, VaultAddress
-from connectors.azure_key_vault.object_source import KINDS, ObjectsSource
-from connectors.azure_key_vault.objects import VaultObjects
-from connectors.azure_key_vault.plane import DataPlane
 from connectors.azure_key_vault.preflight import Preflight, rights_for
-from connectors.azure_key_vault.secrets import VaultSecrets
-from connectors.azure_key_vault.source import SecretsSource
-from connectors.azure_key_vault.target import SecretsTarget
+from connectors.azure_key_vault.reading.objects import KINDS, ObjectsSource
+from connectors.azure_key_vault.reading.secrets import SecretsSource
+from connectors.azure_key_vault.reading.versions import VERSION_KINDS, VersionsSource
+from connectors.azure_key_vault.secret_writing.target import SecretsTarget
+from connectors.azure_key_vault.vault.certificates import VaultCertificates
+from connectors.azure_key_vault.vault.keys import VaultKeys
+from connectors.azure_key_vault.vault.objects import VaultObjects
+from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.connector import Access, Connector, Source, Target
 from connectors.descriptor import Descriptor, load
+from connectors.effort import Effort
 from connectors.errors import SettingsError
-from connectors.model import ApiType, Connection, Ping, ReadOptions, WriteOptions
+from connectors.model import ApiType, Connection, Ping, ReadOptions, Recognized, WriteOptions
 from connectors.rest import RestClient
-from connectors.throttle import Budget
 from iclients.addresses import resolved
 from iclients.answers import Answer
 from iclients.clouds import CloudProfile
@@ -54,6 +57,28 @@ class AzureKeyVault(Connector):
     def calls(self) -> Mapping[str, int]:
         return self._client.calls
 
+    @classmethod
+    def recognized(
+        cls, setting: str, typed: str, clouds: Sequence[CloudProfile], home: CloudProfile | None
+    ) -> Recognized | None:
+        return recognized(typed, clouds, home) if setting == "vault_url" else None
+
+    def choices(self, setting: str) -> Sequence[tuple[str, str]]:
+        """Subscriptions, or the groups of the chosen one, that the app sees. Needs read on them. Raises RemoteError."""
+        if self._is_data:
+            return super().choices(setting)
+        plane = ControlPlane(self._client, self._cloud)
+        if setting == "subscription":
+            return [(one, name or one) for one, name in plane.subscriptions()]
+        if setting == "resource_group":
+            found = {group for one in plane.chosen(self._place) for group in plane.groups(one)}
+            return [(group, group) for group in sorted(found, key=str.lower)]
+        return super().choices(setting)
+
+    def effort(self, resource: str) -> Effort:
+        host = self._vault.host if self._is_data else urlsplit(self._cloud.arm).netloc
+        return effort_of(self.connection, self.descriptor, host, resource)
+
     def ping(self) -> Ping:
         """Raises RemoteError with the checks that were made; SettingsError where the settings name what is not there."""
         if not self._is_data:
@@ -71,27 +96,53 @@ class AzureKeyVault(Connector):
             return ControlSource(ControlPlane(self._client, self._cloud), resource, self._place)
         if resource == "secrets":
             return SecretsSource(self._secrets(), options, self.access.clock)
+        if resource == "certificates":
+            from connectors.azure_key_vault.reading.certificates import (
+                CertificatesSource,  # opens keys: loaded on demand
+            )
+
+            plane = self._data_plane()
+            return CertificatesSource(plane.certificates, plane.secrets, options, self.access.clock)
         objects = _COLLECTIONS[resource](self._client, self._vault, self._api_version)
+        if resource in VERSION_KINDS:
+            return VersionsSource(objects, resource, options, self.access.clock)
         return ObjectsSource(objects, resource, options, self.access.clock)
 
     def target(self, resource: str, options: WriteOptions) -> Target:
         self._check_resource(resource)
+        if resource == "certificates" and self._is_data:
+            from connectors.azure_key_vault.certificate_writing.obstacles import Obstacles
+            from connectors.azure_key_vault.certificate_writing.target import CertificatesTarget  # likewise
+
+            plane = self._data_plane()
+            obstacles = Obstacles(plane.certificates, plane.secrets, plane.keys, plane.clock, plane.retrying)
+            return CertificatesTarget(obstacles, options, self.access.fingerprint, self.access.clock)
         if resource != "secrets":
             raise SettingsError(f"{resource} of connection {self.connection.name} cannot be written, only read.")
         return SecretsTarget(self._secrets(), options, self.access.fingerprint, self.access.clock)
 
     def perform(self, action: Action, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        from connectors.azure_key_vault.actions import DATA_PLANE  # loaded by the first action: flows need none
+        from connectors.azure_key_vault.actions.performers import (  # by the first action: flows need none
+            CONTROL_PLANE,
+            DATA_PLANE,
+        )
 
+        if not self._is_data:
+            return CONTROL_PLANE[action.id](self._arm(), dict(inputs))
         return DATA_PLANE[action.id](self._data_plane(), dict(inputs))
 
     def _data_plane(self) -> DataPlane:
         told = self._client, self._vault, self._api_version
-        access = self.access
-        return DataPlane(VaultSecrets(*told), VaultKeys(*told), VaultCertificates(*told), access.clock, access.retrying)
+        access, objects = self.access, (VaultSecrets(*told), VaultKeys(*told), VaultCertificates(*told))
+        return DataPlane(*objects, access.clock, access.retrying, access.progress)
+
+    def _arm(self) -> Arm:
+        access, name = self.access, self.connection.name
+        told = self._client, self._cloud, self._place, name
+        return Arm(*told, access.clock, access.retrying, access.progress)
 
     def _check_resource(self, resource: str) -> None:
-        known = ("secrets", *KINDS) if self._is_data else CONTROL_RESOURCES
+        known = ("secrets", *KINDS, *VERSION_KINDS) if self._is_data else CONTROL_RESOURCES
         if resource not in known:
             plane = "data" if self._is_data else "control"
             raise SettingsError(
@@ -122,7 +173,7 @@ class AzureKeyVault(Connector):
         if access.transport is None:
             raise SettingsError(f"Connection {self.connection.name} has no iClient: name one.")
         where = self._vault.host if self._is_data else urlsplit(cloud.arm).netloc
-        budget = self._budget(where)
+        budget = budget_of(self.connection, access, self.descriptor, where, cloud.name)
         return RestClient(
             transport=access.transport,
             session=session,
@@ -154,19 +205,6 @@ class AzureKeyVault(Connector):
             chosen = named
         return self.connection.scopes or chosen or (f"{audience}/.default",)
 
-    def _budget(self, where: str) -> Budget:
-        """The vault's published budget, shared; a connection with limits of its own has its own."""
-        limits = self.connection.limits
-        published, period = self.descriptor.budget, self.descriptor.budget_period_seconds
-        if not self._is_data:
-            published, period = BUDGET, BUDGET_SECONDS
-        if limits.calls is not None:
-            published, period = dict.fromkeys(published, limits.calls), limits.period_seconds
-            where = f"{where} for {self.connection.name}"
-        if self.access.budget is None:
-            return Budget(published, period, self.access.clock)
-        return self.access.budget(where, published, period)
-
 
 def _address(connection: Connection, cloud: CloudProfile) -> VaultAddress:
     return vault_address(connection.name, str(connection.settings.get("vault_url", "")), cloud)
@@ -180,6 +218,10 @@ def _cloud(access: Access) -> CloudProfile:
 
 _COLLECTIONS: Final[Mapping[str, type[VaultObjects]]] = {
     "keys": VaultKeys,
-    "certificates": VaultCertificates,
     "deleted_secrets": VaultSecrets,
+    "deleted_keys": VaultKeys,
+    "deleted_certificates": VaultCertificates,
+    "secret_versions": VaultSecrets,
+    "key_versions": VaultKeys,
+    "certificate_versions": VaultCertificates,
 }

@@ -96,6 +96,7 @@ _CODES: Final[Mapping[str, str]] = MappingProxyType(
         "SecretDisabled": "secret_disabled",
         "ObjectIsDeletedButRecoverable": "deleted_but_recoverable",
         "ObjectIsBeingDeleted": "being_deleted",
+        "ObjectIsBeingRecovered": "being_recovered",
         "KeyDisabled": "key_disabled",
         "KeyOperationForbidden": "operation_forbidden",
         "KeyNotYetValid": "key_not_valid",

@@ -19,6 +19,8 @@ LONGEST_VALUE_CHARACTERS: Final = 25_600
 LONGEST_CONTENT_TYPE_CHARACTERS: Final = 255
 MOST_TAGS: Final = 15
 LONGEST_TAG_CHARACTERS: Final = 256
+ORIGINAL_NAME_TAG: Final = "original-name"
+"""The tag that keeps what a secret was called where its name could not be a secret's."""
 LONGEST_NAME_CHARACTERS: Final = 127
 NAME_PATTERN: Final = r"[0-9A-Za-z-]{1,127}"
 
@@ -77,6 +79,7 @@ class SecretProperties:
             "created": iso(self.created),
             "updated": iso(self.updated),
             "tags": dict(self.tags),
+            "original_name": self.tags.get(ORIGINAL_NAME_TAG),
             "managed": self.managed,
             "id": self.id,
         }

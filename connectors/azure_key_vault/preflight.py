@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from connectors.azure_key_vault.errors import MissingRight
 from connectors.azure_key_vault.model import VaultAddress
-from connectors.azure_key_vault.rights import smallest_roles
+from connectors.azure_key_vault.rights import collection_of, smallest_roles
 from connectors.checks import with_checks
 from connectors.errors import BadRequest, Conflict, NotFound
 from connectors.model import Check, Need, Ping
@@ -29,17 +29,24 @@ _BY_DEFAULT: Final = ("secrets/list", "secrets/get")
 _NO_VERSION: Final = "0" * 32
 _ROLES_HEADER: Final = "x-ms-keyvault-rbac-assignment-id"
 _SHUT: Final = frozenset({"forbidden_by_firewall", "forbidden_by_connection"})
+_USES_OF_KEYS: Final = ("encrypt", "decrypt", "wrapKey", "unwrapKey", "sign", "verify")
 _CALLS: Final = {
     "list": ("list", "GET", "/{place}{query}&maxresults=1"),
     "get": ("get", "GET", "/{place}/{name}{query}"),
     "set": ("put", "PUT", "/{place}/{name}{query}"),
     "update": ("patch", "PATCH", f"/{{place}}/{{name}}/{_NO_VERSION}{{query}}"),
+    "import": ("import", "POST", "/{place}/{name}/import{query}"),
     "delete": ("delete", "DELETE", "/{place}/{name}{query}"),
     "recover": ("recover", "POST", "/deleted{place}/{name}/recover{query}"),
     "purge": ("purge", "DELETE", "/deleted{place}/{name}{query}"),
     "backup": ("backup", "POST", "/{place}/{name}/backup{query}"),
+    **{
+        word: (word.lower(), "POST", f"/{{place}}/{{name}}/{_NO_VERSION}/{word.lower()}{{query}}")
+        for word in _USES_OF_KEYS
+    },
 }
-"""Kind, method and place of a call that needs this right and can do nothing: `set` and `update` come without a value."""
+"""Kind, method and place of a call that needs this right and can do nothing: what takes a body comes with an empty one."""
+_BY_DOING: Final = frozenset({"keys/import"})
 _PREFIXES: Final = {"secrets": "", "keys": "key_", "certificates": "cert_"}
 _RIGHTS: Final = {
     "list": ("list",),
@@ -49,15 +56,32 @@ _RIGHTS: Final = {
     "upsert": ("list", "get", "set"),
     "delete": ("list", "delete"),
 }
+_UNBLOCKING: Final = ("recover", "purge")
+"""What an import may be told to do about a name that a deleted object blocks."""
+_IMPORTING: Final = ("list", "get", "import", "update")
+_OF_CERTIFICATES: Final = {**_RIGHTS, **dict.fromkeys(("add", "update", "upsert"), _IMPORTING)}
 
 
 def rights_for(needs: Collection[Need]) -> tuple[str, ...]:
-    """The rights that these verbs of the data plane's resources take, each once."""
-    found = {
-        f"{need.resource.removeprefix('deleted_')}/{right}" for need in needs for right in _RIGHTS.get(need.verb, ())
+    """The rights that these verbs of the data plane's resources take, and these actions, each once.
+
+    What can be found out only by doing it (to create, to import, to rotate) is left out.
+    """
+    found = {right for need in needs for right in _rights_of(need)} | {
+        need.right for need in needs if need.right.partition("/")[2] in _CALLS and need.right not in _BY_DOING
     }
     order = list(_CALLS)
     return tuple(sorted(found, key=lambda right: (right.partition("/")[0], order.index(right.partition("/")[2]))))
+
+
+def _rights_of(need: Need) -> set[str]:
+    """The key of a certificate lies in the secret of its name: whoever looks at `value` reads that, too."""
+    collection = collection_of(need.resource)
+    is_certificates = need.resource == "certificates"
+    words = (_OF_CERTIFICATES if is_certificates else _RIGHTS).get(need.verb, ())
+    words = (*words, *(word for name, word in need.options if name == "deleted" and word in _UNBLOCKING))
+    takes_key = is_certificates and need.verb == "get" and (need.fields is None or "value" in need.fields)
+    return {f"{collection}/{word}" for word in words} | ({"secrets/get"} if takes_key else set())
 
 
 class Preflight:
@@ -150,11 +174,12 @@ class Preflight:
     def _try(self, right: str) -> None:
         place, _, word = right.partition("/")
         kind, method, path = _CALLS[word]
+        has_body = method in ("PUT", "PATCH") or word in (*_USES_OF_KEYS, "import")
         kind = f"{_PREFIXES[place]}{kind}"
         name = f"integrator-preflight-{randomness.token_hex(8)}"
         url = f"{self._vault.url}{path.format(place=place, name=name, query=self._query)}"
         try:
-            self._client.json(Call(kind, method, url, {} if method in ("PUT", "PATCH") else None))
+            self._client.json(Call(kind, method, url, {} if has_body else None))
         except (NotFound, BadRequest, Conflict) as error:
             if error.code == "vault_not_found" or word == "list":
                 raise

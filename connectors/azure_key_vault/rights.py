@@ -22,6 +22,12 @@ _ROLES: Final[tuple[tuple[str, Mapping[str, Collection[str] | None]], ...]] = (
 """From the smallest to the largest; None stands for all of a collection's rights."""
 
 
+def collection_of(resource: str) -> str:
+    """Whose rights a resource of the data plane takes: `secrets` for secret_versions and deleted_secrets."""
+    kept = resource.removeprefix("deleted_")
+    return f"{kept.removesuffix('_versions')}s" if kept.endswith("_versions") else kept
+
+
 def smallest_roles(rights: Iterable[str]) -> tuple[str, ...]:
     """The smallest role with all of these rights, or one for each collection where no single one has them."""
     wanted = sorted(set(rights))

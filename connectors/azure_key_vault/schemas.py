@@ -180,6 +180,19 @@ class _Tags(fields.Dict):
         return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
 
 
+class _OriginalName(fields.Field[Any]):
+    """What becomes a tag of its own; empty means none."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
+        if not isinstance(value, str):
+            raise ValidationError("is not a text")
+        if len(value) > LONGEST_TAG_CHARACTERS:
+            raise ValidationError(
+                f"has {len(value):,} characters; it is kept as a tag, which takes at most {LONGEST_TAG_CHARACTERS}"
+            )
+        return value or None
+
+
 class _SecretToWrite(Schema):
     class Meta:
         unknown = RAISE
@@ -200,6 +213,7 @@ class _SecretToWrite(Schema):
         allow_none=True,
         validate=validate.Length(max=MOST_TAGS, error=f"has more than {MOST_TAGS} entries"),
     )
+    original_name = _OriginalName(allow_none=True)
 
 
 _SECRET_TO_WRITE: Final = _SecretToWrite()

@@ -9,6 +9,7 @@ class TestMyConnector(ConnectorConformance):
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -16,6 +17,7 @@ from connectors.connector import Connector
 from connectors.descriptor import Descriptor
 from connectors.errors import RecordError, RunRefused, SettingsError
 from connectors.model import ReadOptions, WriteOptions
+from connectors.testing.acting import ActionConformance
 from connectors.testing.reading import SourceConformance, refuse_planted
 from connectors.testing.subject import Subject
 from connectors.testing.writing import TargetConformance
@@ -29,16 +31,37 @@ _HOW_TO = """Override the fixture `subject` in your test class, and return a con
     planted              secret texts that stand in that system and in `samples`; none where the resource has no secret field
     resource_to_read     a resource with `expected_records` records in it (more than a page of them, best)
     resource_to_write    an empty resource, and `samples`: two records or more to write there
-    snapshot             a function that gives what is in resource_to_write, comparable with =="""
+    snapshot             a function that gives what is in resource_to_write, comparable with ==
+    acts                 every action once, with inputs that work (connectors.testing.subject.Act)
+    troubles             how the system can fail, and which recoveries are right then (Trouble)"""
 
 
-class ConnectorConformance(SourceConformance, TargetConformance):
-    """Every check for a connector that reads, writes, or does both."""
+class ConnectorConformance(SourceConformance, TargetConformance, ActionConformance):
+    """Every check for a connector that reads, writes, acts, or does all of it.
+
+    What a test class says it judges is what `connectors.testing.grading` counts.
+    """
+
+    judges: ClassVar[type[Connector] | None] = None
+    api_type: ClassVar[str | None] = None
+    reads: ClassVar[str | None] = None
+    writes: ClassVar[str | None] = None
+    acts: ClassVar[bool] = False
+    is_troubled: ClassVar[bool] = False
 
     @pytest.fixture
     def subject(self) -> Subject:
         """What is judged."""
         raise NotImplementedError(_HOW_TO)
+
+    def test_the_class_says_what_it_judges(self, subject: Subject) -> None:
+        if self.judges is None:
+            pytest.skip("the class does not say which connector it judges: it counts for no grade")
+        assert type(subject.connector) is self.judges
+        assert subject.connector.connection.api_type == self.api_type
+        said = (self.reads, self.writes, self.acts, self.is_troubled)
+        is_so = (subject.resource_to_read, subject.resource_to_write, bool(subject.acts), bool(subject.troubles))
+        assert said == is_so, f"The class says that it judges {said}, and its subject has {is_so}."
 
     def test_the_descriptor_tells_a_person_everything(self, subject: Subject) -> None:
         descriptor = _descriptor(subject)

@@ -9,6 +9,24 @@ from typing import Any
 
 from connectors.connector import Connector, Target
 from connectors.model import BadRecord, Change, Effect, Known, Page, ReadOptions, Record, WriteOptions
+from iclients.errors import Recovery
+
+
+@dataclass(frozen=True)
+class Act:
+    """An action that works. `inputs` is given the outputs of the acts before it, by action."""
+
+    action: str
+    inputs: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, Any]] = lambda given: {}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A way in which the system fails at everything, from `begin` to `end`, and which recoveries are then right."""
+
+    begin: Callable[[], object]
+    end: Callable[[], object]
+    recoveries: frozenset[Recovery]
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,10 @@ class Subject:
     """What becomes of a record that is written a second time and is the same: CREATED where the whole is replaced."""
     failures: Mapping[str, Callable[[], object]] = field(default_factory=dict)
     """Calls that fail, by what is wrong: each must raise."""
+    acts: Sequence[Act] = ()
+    """Every action of the connector once, in an order in which each finds what it needs; empty leaves actions out."""
+    troubles: Mapping[str, Trouble] = field(default_factory=dict)
+    """What can befall the system, by a clause such as "it throttles"."""
 
 
 @dataclass

@@ -5,11 +5,10 @@ A value need not stand on the command line, where others see it: `key=@FILE` rea
 
 from __future__ import annotations
 
-import base64
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 _FROM_FILE = "@"
 _FROM_STANDARD_INPUT = "-"
+_PATIENCE_SECONDS: Final = 2.0
 
 
 @click.command()
@@ -44,8 +44,21 @@ def action(connection: str, action: str | None, pairs: tuple[str, ...], describe
         if inputs is None or action is None:
             _tell(actions_of(installation, connection), connection, action, as_json)
             return
+        installation.progress = _Late(installation.clock.monotonic)
         outputs = act(installation, connection, action, inputs)
     print_json({name: _revealed(value) for name, value in outputs.items()})
+
+
+class _Late:
+    """Tells on standard error what is waited for, once it takes longer than a person notices."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._began = monotonic()
+
+    def __call__(self, sentence: str) -> None:
+        if self._monotonic() - self._began >= _PATIENCE_SECONDS:
+            click.echo(printable(sentence), err=True)
 
 
 def _tell(actions: Sequence[Action], connection: str, action_id: str | None, as_json: bool) -> None:
@@ -83,8 +96,12 @@ def _describe(action: Action) -> None:
     gives = [[one.name, one.kind, one.is_secret, ", ".join(one.fields) or one.title] for one in action.outputs]
     print_table(("gives", "kind", "secret", "what"), gives, "It gives nothing.")
     click.echo()
-    needs = [[one.word, one.data_action, one.role] for one in action.permissions]
-    print_table(("access policy", "data action", "smallest role"), needs, "It needs no permission.")
+    if any(one.data_action for one in action.permissions):
+        needs = [[one.word, one.data_action, one.role] for one in action.permissions]
+        print_table(("access policy", "data action", "smallest role"), needs, "")
+    else:
+        roles = [[one.action, one.role] for one in action.permissions]
+        print_table(("action", "smallest role"), roles, "It needs no permission.")
 
 
 def _need(required: bool, default: Any) -> str:
@@ -102,6 +119,8 @@ def _document(action: Action) -> dict[str, Any]:
         "title": action.title,
         "summary": action.summary,
         "changes": action.changes,
+        "destructive": action.destructive,
+        "group": action.group,
         "parameters": [
             {
                 "name": one.name,
@@ -126,7 +145,13 @@ def _document(action: Action) -> dict[str, Any]:
             for one in action.outputs
         ],
         "permissions": [
-            {"access_policy": one.word, "data_action": one.data_action, "role": one.role} for one in action.permissions
+            {
+                "access_policy": one.word if one.data_action else None,
+                "data_action": one.data_action or None,
+                "action": None if one.data_action else one.action,
+                "role": one.role,
+            }
+            for one in action.permissions
         ],
     }
 
@@ -147,27 +172,19 @@ def _inputs(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _value(name: str, value: str) -> str:
+    from integrator.acting import text_of
+
     if value == _FROM_STANDARD_INPUT:
-        return _text(sys.stdin.buffer.read())
+        return text_of(sys.stdin.buffer.read())
     if not value.startswith(_FROM_FILE):
         return value
     if value.startswith(_FROM_FILE * 2):
         return value.removeprefix(_FROM_FILE)
     path = Path(value.removeprefix(_FROM_FILE))
     try:
-        return _text(path.read_bytes())
+        return text_of(path.read_bytes())
     except OSError as error:
         raise BadUsage(f"{name} cannot be read from {printable(str(path))}: {error.strerror}.") from error
-
-
-def _text(data: bytes) -> str:
-    """What was read, as text; as base64 where it is none."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return base64.b64encode(data).decode()
-    line = text.removesuffix("\n").removesuffix("\r")
-    return text if "\n" in line else line
 
 
 def _revealed(value: Any) -> Any:

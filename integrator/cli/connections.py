@@ -1,4 +1,4 @@
-"""`integrator connections`: list, show, test, authorize, preflight, link, revoke, delete."""
+"""`integrator connections`: list, show, test, choices, authorize, preflight, link, revoke, delete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from integrator.cli.nouns import add_noun
 from integrator.cli.opening import opened
-from integrator.cli.output import json_option, print_findings, print_json, printable
+from integrator.cli.output import json_option, print_findings, print_json, print_table, printable
 
 if TYPE_CHECKING:
     from connectors.model import Check
@@ -52,6 +52,24 @@ def test(name: str, as_json: bool) -> None:
         return
     _print_checks(ping.checks)
     click.echo(printable(f"{name}: {ping.message}"))
+
+
+@connections.command()
+@click.argument("name")
+@click.argument("setting")
+@json_option
+def choices(name: str, setting: str, as_json: bool) -> None:
+    """What can be chosen for a setting of this connection, as the system shows it: subscription, resource_group."""
+    from integrator.trial import choices as found_for
+
+    with opened(waited_for=True) as installation:
+        with installation.store.reading() as stored:
+            connection = stored.connections.get(name)
+        found = found_for(installation, connection, setting)
+    if as_json:
+        print_json([{"value": value, "title": title} for value, title in found])
+        return
+    print_table((setting, "title"), [[value, title] for value, title in found], "The app sees none.")
 
 
 def _print_checks(checks: Sequence[Check]) -> None:

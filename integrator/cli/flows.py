@@ -1,4 +1,4 @@
-"""`integrator flows`: list, show, run, next, pause, resume, delete."""
+"""`integrator flows`: list, show, estimate, run, next, pause, resume, delete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from integrator.cli.nouns import add_delete, document_of
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json, print_table
-from integrator.cli.running import run_and_tell
+from integrator.cli.running import foretell, run_and_tell
 
 if TYPE_CHECKING:
     from integrator.store.store import Transaction
@@ -42,13 +42,16 @@ def list_flows(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """One flow, as a document has it; whether it is paused, and when it is due next."""
     from integrator.documents import text
+    from integrator.step_words import cautions, numbered, steps_in_words
 
-    with opened() as installation, installation.store.reading() as stored:
-        document = _document(stored, name, stored.flows.next_due())
+    with opened() as installation:
+        with installation.store.reading() as stored:
+            document, flow = _document(stored, name, stored.flows.next_due()), stored.flows.get(name)
+        told = [*numbered(steps_in_words(flow)), *cautions(installation, flow)]
     if as_json:
         print_json(document)
     else:
-        click.echo(text(document), nl=False)
+        click.echo(text(document) + "".join(f"# {line}\n" for line in told), nl=False)
 
 
 @flows.command()
@@ -62,7 +65,26 @@ def run(name: str, as_json: bool) -> int:
     needs authorization, 5 when a safety limit refused it.
     """
     with opened() as installation:
-        return run_and_tell(installation, lambda runner: runner.run(name), as_json)
+        foretold = foretell(installation, name, not as_json)
+        return run_and_tell(installation, lambda runner: runner.run(name), as_json, foretold)
+
+
+@flows.command()
+@click.argument("name")
+@json_option
+def estimate(name: str, as_json: bool) -> None:
+    """What a run of a flow would take: calls, by what they do, and time. Nothing is changed, and no value is read.
+
+    Both ends are listed, the first 400 calls of it; a larger one is told as "at least".
+    """
+    from integrator.estimating import counted
+
+    with opened() as installation:
+        found = counted(installation, name)
+    if as_json:
+        print_json(found.document())
+    else:
+        click.echo(found.sentence)
 
 
 @flows.command("next")
@@ -147,10 +169,16 @@ def _document(stored: Transaction, name: str, next_due: dict[str, int]) -> dict[
 
 def _cells(flow: dict[str, Any]) -> tuple[Any, ...]:
     origins = ", ".join(f"{export['connection']}/{export['resource']}" for export in flow["exports"])
-    destinations = ", ".join(f"{step['import']['connection']}/{step['import']['resource']}" for step in flow["steps"])
+    destinations = ", ".join(_step_cell(step) for step in flow["steps"])
     schedule = flow.get("schedule")
     told = f"{schedule['cron']} {schedule.get('timezone', 'UTC')}" if schedule else None
     return flow["name"], origins, destinations, told, flow.get("paused") or flow.get("next_due")
+
+
+def _step_cell(step: dict[str, Any]) -> str:
+    if action := step.get("action"):
+        return f"action {action['connection']}/{action['action']}"
+    return f"{step['import']['connection']}/{step['import']['resource']}"
 
 
 def _tell(name: str, stands: dict[str, Any], sentence: str, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from integrator.store.runs import Run
 
 
-def run_and_tell(installation: Installation, start: Callable[[Runner], Run], as_json: bool) -> int:
+def run_and_tell(installation: Installation, start: Callable[[Runner], Run], as_json: bool, foretold: str = "") -> int:
     """Run something, print its document, and give the exit code of the contract."""
     from integrator.runner import exit_code
 
-    run = run_with_progress(installation, start)
+    run = run_with_progress(installation, start, foretold)
     if as_json:
         print_json(run.document())
     else:
@@ -33,12 +33,33 @@ def run_and_tell(installation: Installation, start: Callable[[Runner], Run], as_
     return exit_code(run)
 
 
-def run_with_progress(installation: Installation, start: Callable[[Runner], Run]) -> Run:
+def run_with_progress(installation: Installation, start: Callable[[Runner], Run], foretold: str = "") -> Run:
     """Run something with a progress line on standard error; SIGINT and SIGTERM stop it after complete pages."""
     from integrator.runner import Runner
 
     with _progress_line() as report, _stoppable(installation) as started:
-        return start(Runner(installation, report, started))
+        return start(Runner(installation, report, started, foretold))
+
+
+def foretell(installation: Installation, flow: str, is_told: bool) -> str:
+    """Tell what a run of this flow will take, and give the sentence; nothing where it is not known.
+
+    Where no run tells it, the beginning is counted, if somebody is looking: that costs a few calls.
+    """
+    from connectors.errors import SettingsError
+    from flows.errors import FlowDefinitionError
+    from iclients.errors import RemoteError
+    from integrator.estimating import FEW_CALLS, FEW_SECONDS, by_last_run, counted
+
+    with installation.store.reading() as stored:
+        found = by_last_run(stored, flow)
+    if found is None and is_told and sys.stderr.isatty():
+        with suppress(RemoteError, SettingsError, FlowDefinitionError):  # the run says it, too
+            found = counted(installation, flow, FEW_CALLS, FEW_SECONDS)
+    sentence = found.sentence if found else ""
+    if sentence and is_told:
+        click.echo(sentence, err=True)
+    return sentence
 
 
 def tell(run: Run) -> None:

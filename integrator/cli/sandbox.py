@@ -50,6 +50,13 @@ def _end_when_closed() -> None:
 @click.option("--write", type=click.Path(path_type=Path), metavar="FILE", help="Write a document for `apply`.")
 @click.option("--latency", type=click.FloatRange(0, 60_000), default=0.0, help="Milliseconds before each answer.")
 @click.option("--throttle", is_flag=True, help="Throttle with Azure's published limits.")
+@click.option(
+    "--cloud",
+    type=click.Choice(["public", "usgov", "china"]),
+    default="public",
+    show_default=True,
+    help="Whose names and audiences it has.",
+)
 @click.option("--seed", type=int, default=1, help="Other secrets for another number.")
 @click.option("--until-closed", is_flag=True, hidden=True, help="End when standard input is closed, too.")
 @json_option
@@ -59,6 +66,7 @@ def sandbox(
     write: Path | None,
     latency: float,
     throttle: bool,
+    cloud: str,
     seed: int,
     until_closed: bool,
     as_json: bool,
@@ -85,6 +93,7 @@ def sandbox(
             write=write,
             latency_seconds=latency / 1000,
             throttle=throttle,
+            cloud=cloud,
             seed=seed,
             on_ready=(lambda line: print_json({"ready": line})) if as_json else click.echo,
         )

@@ -68,6 +68,11 @@ class Audit:
         found = self._connection.execute(query.order_by(audit.c.id.desc()).limit(1)).one_or_none()
         return None if found is None else _row(found)
 
+    def latest(self, action: str, noun: str, name: str, limit: int) -> Sequence[AuditRow]:
+        """The newest rows of this action on the noun of this name, the newest first."""
+        query = select(audit).where(audit.c.action == action, audit.c.noun == noun, audit.c.name == name)
+        return [_row(row) for row in self._connection.execute(query.order_by(audit.c.id.desc()).limit(limit))]
+
     def get(self, row_id: int) -> AuditRow:
         """This row. Raises NotFoundHere."""
         found = self._connection.execute(select(audit).where(audit.c.id == row_id)).one_or_none()

@@ -81,11 +81,7 @@ class Connections(Named[Connection]):
 
     def flows_of(self, name: str) -> list[str]:
         """The flows that use this connection, by name."""
-        return [
-            flow.name
-            for flow in self._flows.all()
-            if name in {*(export.connection for export in flow.exports), *(step.connection for step in flow.steps)}
-        ]
+        return [flow.name for flow in self._flows.all() if name in flow.connections]
 
     def _keep(self, thing: Connection) -> tuple[Saved, list[str]]:
         saved, changed = super()._keep(thing)

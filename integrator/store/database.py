@@ -23,6 +23,8 @@ from integrator.store.migrations import HEAD
 
 BUSY_TIMEOUT_MS: Final = 10_000
 BRIEF_TIMEOUT_MS: Final = 50
+SHARED_TIMEOUT_MS: Final = 300
+"""Several runs that store their pages keep the database for a while between them."""
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 
 _PRIMARY_CODE: Final = 0xFF
@@ -79,6 +81,16 @@ def open_database(url: str | URL) -> Database:
         engine.dispose()
         raise
     return Database(engine)
+
+
+def brief(engine: Engine) -> Engine:
+    """The same database for small things that need not outlast a power cut: no commit waits for the disk, and nobody
+    waits long for others. Its connections are its own; dispose of it."""
+    other = create_engine(engine.url, hide_parameters=True, connect_args=_connect_args(engine.url))
+    if engine.url.get_backend_name() == "sqlite":
+        event.listen(other, "connect", _prepare_brief)
+        event.listen(other, "begin", _begin)
+    return other
 
 
 def reader(engine: Engine) -> Engine:
@@ -151,6 +163,12 @@ def _prepare(connection: Any, record: Any) -> None:
     for pragma in _PRAGMAS:
         connection.execute(pragma).close()
     _switch_to_wal(connection)
+
+
+def _prepare_brief(connection: Any, record: Any) -> None:
+    _prepare(connection, record)
+    connection.execute("pragma synchronous = normal").close()
+    connection.execute(f"pragma busy_timeout = {SHARED_TIMEOUT_MS}").close()
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -108,8 +108,7 @@ class Flows(Named[Flow]):
 
     def _waits_for_nothing(self, flow: Flow) -> bool:
         code = self.paused().get(flow.name, "")
-        used = {*(export.connection for export in flow.exports), *(step.connection for step in flow.steps)}
-        blocked = select(connections.c.id).where(connections.c.name.in_(used), connections.c.state == code)
+        blocked = select(connections.c.id).where(connections.c.name.in_(flow.connections), connections.c.state == code)
         return code not in ("", BY_HAND) and self._connection.scalar(blocked.limit(1)) is None
 
     def _plan_anew(self, row_id: int, schedule: Schedule | None) -> None:

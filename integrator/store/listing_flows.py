@@ -106,7 +106,7 @@ def _filtered(query: Select[Any], last: str) -> Select[Any]:
 
 def _ends(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     exports, steps = document.get("exports") or [{}], document.get("steps") or [{}]
-    return exports[0], steps[-1].get("import") or steps[-1]
+    return exports[0], next(iter(steps[-1].values()), {})
 
 
 def _flow(row: Any, last: RunRow | None) -> FlowRow:

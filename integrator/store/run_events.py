@@ -14,7 +14,8 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from integrator.store.tables import run_events
+from integrator.store.tables import outcomes, run_events
+from integrator.store.wrong_records import IS_WRONG
 
 MOST_EVENTS: Final = 200
 LONGEST_DETAIL: Final = 500
@@ -24,12 +25,14 @@ class Happened(StrEnum):
     """What can happen to a run."""
 
     QUEUED = "queued"
+    ESTIMATED = "estimated"
     STARTED = "started"
     STOPPED = "stopped"
     RESUMED = "resumed"
     RESCUED = "rescued"
     RETRY_LATER = "retry later"
     CANCEL_ASKED = "cancel asked"
+    WARNED = "warned"
     ENDED = "ended"
 
 
@@ -53,6 +56,18 @@ def note_all(connection: Connection, run_ids: Sequence[int], event: Happened, de
     if run_ids:
         told = {"at": time.time(), "event": event.value, "detail": detail[:LONGEST_DETAIL]}
         connection.execute(insert(run_events), [{"run_id": run_id, **told} for run_id in run_ids])
+
+
+def note_warnings(connection: Connection, run_id: int) -> None:
+    """What targets said of records that went well all the same: one event a kind, with how many and an example.
+
+    To be called before the outcomes of what went well are forgotten.
+    """
+    warned = (outcomes.c.run_id == run_id, outcomes.c.code != "", ~IS_WRONG)
+    told = select(func.count(), func.min(outcomes.c.message)).where(*warned).group_by(outcomes.c.code)
+    for many, example in connection.execute(told.order_by(outcomes.c.code)).all():
+        detail = example if many == 1 else f"{many:,} records, such as: {example}"
+        note(connection, run_id, Happened.WARNED, detail)
 
 
 def events_of(connection: Connection, run_id: int) -> list[RunEvent]:

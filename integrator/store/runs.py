@@ -21,7 +21,7 @@ from integrator.store.flows import Flows
 from integrator.store.line import Line
 from integrator.store.moments import iso
 from integrator.store.progress import progress_from, progress_text
-from integrator.store.run_events import Happened, note
+from integrator.store.run_events import Happened, note, note_warnings
 from integrator.store.tables import flows, outcomes, runs
 from integrator.store.wrong_records import IS_WRONG, Only, any_wrong
 
@@ -155,9 +155,10 @@ class Runs:
         """The run ends. Raises Fenced where it is no longer ours."""
         values: dict[str, Any] = {"status": status.value, "error_code": code, "error_message": message}
         self._let_go(run_id, fence, {**values, "ended_at": time.time()}, progress)
-        note(self._connection, run_id, Happened.ENDED, status.value)
         if status in OVER:
+            note_warnings(self._connection, run_id)
             self._forget_what_went_well(run_id)
+        note(self._connection, run_id, Happened.ENDED, status.value)
 
     def send_back(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,6 +26,7 @@ from integrator.store.journal import DatabaseJournal
 from integrator.store.keys import KeysReport, any_sealed, keys_doctor, rotate
 from integrator.store.liveness import RunLocks
 from integrator.store.notices import Notices
+from integrator.store.run_events import note
 from integrator.store.runs import Claim, Run, Runs
 from integrator.store.sealed import Key, Seal
 from integrator.store.wrong_records import WrongRecords
@@ -44,6 +46,7 @@ class Transaction:
         self.consent_states = ConsentStates(connection, self.connections, seal)
         self.consent_links = ConsentLinks(connection, self.audit, self.connections)
         self.runs = Runs(connection, self.flows)
+        self.note = partial(note, connection)
 
 
 class Store:

@@ -175,6 +175,17 @@ run_events = Table(
     sqlite_autoincrement=True,
 )
 
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("place", String(400), primary_key=True),
+    Column("next", Float, nullable=False),
+    Column("paused_until", Float, nullable=False, server_default="0"),
+    Column("slowdown", Float, nullable=False, server_default="1"),
+    Column("pauses", Integer, nullable=False, server_default="0"),
+    Column("at", Float, nullable=False, server_default="0"),
+)
+
 moved_by_hour = Table(
     "moved_by_hour",
     metadata,

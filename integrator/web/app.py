@@ -22,6 +22,7 @@ from integrator.web.mistakes import register_mistakes
 from integrator.web.protection import protect
 from integrator.web.views import (
     account,
+    actions,
     audit,
     callback,
     connection_form,
@@ -61,6 +62,7 @@ _VIEWS: Final = (
 connections.views.register_blueprint(connection_form.views)
 connections.views.register_blueprint(picker.views)
 connections.views.register_blueprint(inviting.views)
+connections.views.register_blueprint(actions.views)
 iclients.views.register_blueprint(iclient_form.views)
 flows.views.register_blueprint(flow_form.views)
 LONGEST_BODY_BYTES: Final = 64 * 1024

@@ -18,6 +18,8 @@ CHECKBOX: Final = "checkbox"
 TEXTAREA: Final = "textarea"
 CARDS: Final = "cards"
 HIDDEN: Final = "hidden"
+FILE: Final = "file"
+"""Its form is sent as `multipart/form-data`."""
 
 
 class _Sent(Protocol):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from connectors import registry as connectors
 from connectors.descriptor import ResourceDescriptor
 from flows.errors import FlowDefinitionError
-from flows.model import Export, Flow, Import, RunStatus, Schedule
+from flows.model import Export, Flow, Import, RunStatus, Schedule, Step
 from flows.schedule import in_words
 from integrator.scheduler import next_dues
 from integrator.store.listing_runs import RunRow
@@ -83,6 +83,15 @@ def destination(step: Import, connector: str) -> End:
     known = connectors.descriptor_of(connector)
     words = target_words(step.operation, step.resource, adopt=step.adopt, plaintext=step.plaintext)
     return End(step.connection, connector, known.title if known else connector, words)
+
+
+def step(flow: Flow, one: Step, connector: str) -> End:
+    """What a step does on a connection of this connector."""
+    if isinstance(one, Import):
+        return destination(one, connector)
+    known = connectors.descriptor_of(connector)
+    words = one.action if one is flow.steps[-1] else f"{one.action}, into {one.field}"
+    return End(one.connection, connector, known.title if known else connector, words)
 
 
 def source_words(resource: str, known: ResourceDescriptor | None, where: str, *, values: bool) -> str:

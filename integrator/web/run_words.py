@@ -8,7 +8,7 @@ from typing import Final
 
 from connectors import registry as connectors
 from connectors.model import Connection
-from flows.model import Flow, RunStatus
+from flows.model import ActionStep, Flow, RunStatus
 from integrator.bootstrap import Installation
 from integrator.store.line import SCHEDULE
 from integrator.store.listing_runs import RunNow
@@ -118,12 +118,14 @@ def event_words(event: RunEvent) -> tuple[str, str]:
     who = started_by(event.detail, None)
     return {
         Happened.QUEUED: (f"Asked for by {who}" if who else "Asked for", "quiet"),
+        Happened.ESTIMATED: (event.detail or "What it takes is not known", "quiet"),
         Happened.STARTED: ("A worker began" + (f" ({event.detail})" if event.detail else ""), "busy"),
         Happened.STOPPED: ("Its server stopped: it waits for the next one", "waits"),
         Happened.RESUMED: (f"Resumed by {who}" if who else "Resumed", "busy"),
         Happened.RESCUED: ("Its worker was gone: it waits for another one", "waits"),
         Happened.RETRY_LATER: ("It is tried again", "waits"),
         Happened.CANCEL_ASKED: (f"{who} asked it to stop" if who else "Asked to stop", "waits"),
+        Happened.WARNED: ("It warns", "waits"),
         Happened.ENDED: ("Ended", "quiet"),
     }.get(Happened(event.event), (event.event, "quiet"))
 
@@ -145,7 +147,7 @@ def moving(now: RunNow, pace: Pace, total: int, allowed: int) -> Moving:
 def calls_a_minute(installation: Installation, flow: Flow) -> int:
     """How many calls the flow's connections may make in a minute, together; 0 where none has a limit. Calls nobody."""
     with installation.store.reading() as stored:
-        found = [stored.connections.find(name) for name in {flow.exports[0].connection, flow.steps[0].connection}]
+        found = [stored.connections.find(name) for name in flow.connections]
     return round(sum(_calls_a_minute(one) for one in found if one is not None))
 
 
@@ -162,17 +164,41 @@ def _calls_a_minute(connection: Connection) -> float:
 def steps(flow: Flow, counts: dict[str, int], wrong: dict[tuple[str, str], int]) -> list[Step]:
     """What became of the records at each step."""
     at_export = sum(many for (step, _), many in wrong.items() if step == "export")
-    at_mapping = sum(many for (step, code), many in wrong.items() if step != "export" and code in _MAPPING)
-    source, target = flow.exports[0], flow.steps[0]
-    went_wrong = counts["failed"] + counts["conflicts"]
+    source, target = flow.exports[0], flow.destination
+    names = flow.step_names
     arrived = counts["read"] - counts["skipped"] - at_export
-    written = tuple((name.capitalize(), counts[name], "good") for name in ("created", "updated", "deleted"))
+    acts, left = [], arrived
+    for step, name in zip(flow.actions, names, strict=False):
+        failed = sum(many for (where, _), many in wrong.items() if where == name)
+        acts.append(_act(step, left, failed, counts if step is flow.steps[-1] else {}))
+        left -= failed
+    at_actions = arrived - left
+    at_mapping = sum(
+        many for (step, code), many in wrong.items() if step not in ("export", *names[:-1]) and code in _MAPPING
+    )
+    went_wrong = counts["failed"] + counts["conflicts"] - at_actions
+    written = _written(counts)
+    export = Step("Export", f"{source.connection}/{source.resource}",
+                  (("Read", counts["read"], ""), ("Left out", counts["skipped"], ""), ("Failed", at_export, "bad")))  # fmt: skip
+    if target is None:
+        return [export, *acts]
     return [
-        Step("Export", f"{source.connection}/{source.resource}",
-             (("Read", counts["read"], ""), ("Left out", counts["skipped"], ""), ("Failed", at_export, "bad"))),
+        export,
+        *acts,
         Step("Mapping", f"{len(target.mapping)} fields" if target.mapping else "every field as it is",
-             (("Records", arrived, ""), ("Failed", at_mapping, "bad"))),
+             (("Records", left, ""), ("Failed", at_mapping, "bad"))),
         Step("Import", f"{target.operation} into {target.connection}/{target.resource}",
              (*written, ("Unchanged", counts["unchanged"], ""),
               ("Failed or conflicts", max(0, went_wrong - at_export - at_mapping), "bad"))),
     ]  # fmt: skip
+
+
+def _act(step: ActionStep, reached: int, failed: int, counts: dict[str, int]) -> Step:
+    """With `counts` the flow ends in it: what it changed counts as updated, what was there already as unchanged."""
+    ended = (*_written(counts), ("Unchanged", counts["unchanged"], "")) if counts else ()
+    told = (("Records", reached, ""), *ended, ("Failed", failed, "bad"))
+    return Step("Action", f"{step.action} on {step.connection}", told)
+
+
+def _written(counts: dict[str, int]) -> tuple[tuple[str, int, str], ...]:
+    return tuple((name.capitalize(), counts[name], "good") for name in ("created", "updated", "deleted"))

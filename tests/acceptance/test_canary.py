@@ -6,6 +6,7 @@ Only two places may hold them: the vaults themselves, and the files that an impo
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import os
 import stat
@@ -179,6 +180,58 @@ def test_no_value_is_left_anywhere_by_a_whole_story_on_a_bad_day(nest: House, ca
     hunter.look_into(nest.files, but=("out.csv", "out.jsonl"))
     assert not hunter.finds, sorted(set(hunter.finds))
     assert hunter.looked_at > 100
+
+
+def test_what_actions_of_a_flow_take_and_give_is_left_nowhere(nest: House, canary_lab: Lab) -> None:
+    lab, hunter = canary_lab, hunter_of(canary_lab)
+    nest("action", "contoso", "create_key", "keyName=canaries", "keyType=RSA", code=None)
+    ways = [
+        ("encrypt", "rawData", "value", "text.encryptedData"),
+        ("decrypt", "encryptedData", "value", "text.rawData"),
+    ]
+    flows = []
+    for number, (action, parameter, origin, made) in enumerate(ways):
+        fixed = {"keyName": "canaries", "algorithm": "RSA-OAEP-256"}
+        inputs = [*({"to": to, "template": text} for to, text in fixed.items()), {"to": parameter, "from": origin}]
+        step = {"connection": "contoso", "action": action, "into": "text", "inputs": inputs}
+        mapping = [{"to": "name", "from": "name"}, {"to": "value", "from": made}]
+        end = {
+            "connection": "here",
+            "resource": f"way-{number}.csv",
+            "plaintext": True,
+            "adopt": True,
+            "mapping": mapping,
+        }
+        source = {"connection": "contoso", "resource": "secrets", "values": True}
+        export = {"connection": "here", "resource": "way-0.csv"} if number else source
+        flows.append({"name": f"way-{number}", "exports": [export], "steps": [{"action": step}, {"import": end}]})
+    wrong = {**flows[0], "name": "wrong"}
+    wrong["steps"] = [{"action": {**flows[0]["steps"][0]["action"], "inputs": [{"to": name, "from": "value"} for name in
+                      ("keyName", "algorithm", "rawData", "rawDataEncoding")]}}, flows[0]["steps"][1]]  # fmt: skip
+    nest.apply({"version": 1, "flows": [*flows, wrong]})
+
+    def told(*arguments: str, code: int | None = None) -> None:
+        ended = nest(*arguments, code=code)
+        hunter.look(f"what {arguments} printed", ended.out + ended.err)
+        hunter.look_into(nest.home)
+
+    told("flows", "run", "wrong", "--json")
+    for kind in ("broken-json", "truncated", "lost", "403", "500", "html", "claims", "400"):
+        for path in ("/encrypt", "/decrypt"):
+            lab.fault(kind, host="contoso", path=path, every=3, times=6)
+        told("flows", "run", "way-0", "--json")
+        told("flows", "run", "way-1")
+        lab.control("DELETE", "faults")
+    told("flows", "run", "way-0", "--json", code=0)
+    told("flows", "run", "way-1", "--json", code=0)
+    with (nest.files / "way-1.csv").open(newline="") as file:
+        assert {row["name"] for row in csv.DictReader(file)} >= set(VALUES)
+    for run in nest("runs", "list", "--json").json:
+        told("runs", "errors", str(run["run"]), "--json")
+    told("dump")
+    told("flows", "show", "way-1")
+    hunter.look_into(nest.files, but=("way-1.csv",))
+    assert not hunter.finds, sorted(set(hunter.finds))
 
 
 def test_what_a_file_that_cannot_be_read_holds_is_not_told(nest: House, canary_lab: Lab) -> None:

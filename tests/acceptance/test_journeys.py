@@ -327,7 +327,6 @@ _NOT_YET: dict[str, tuple[str, str, str]] = {
         "operation",
     ),
     "deleting a file's records": ("operation: upsert", "operation: delete", "operation"),
-    "a name codec": ("{to: name, from: name}", "{to: name, from: name, codec: base32}", "codec"),
     "wings": ("resource: secrets", "resource: wings", "wings"),
     "two exports": ("    steps:", "      - {connection: here, resource: b.csv}\n    steps:", "one entry"),
     "a deletion policy": ("adopt: false", "deletions: mirror", "deletions"),

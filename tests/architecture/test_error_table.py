@@ -20,10 +20,17 @@ TEXT = (ROOT / "docs" / "errors.md").read_text("utf-8")
 FIRST_CELLS = re.findall(r"^\| ([^|]+) \|", TEXT, re.MULTILINE)
 TOLD = {word for cell in FIRST_CELLS for word in re.findall(r"`([^`]+)`", cell)}
 
-CODED_CALLS = {"bad_record": 1, "_failed": 1, "_End": 1, "_tell": 1}
+CODED_CALLS = {"bad_record": 1, "_failed": 1, "_End": 1, "_tell": 1, "_conflict": 0}
 """Functions that take a code by position."""
 CODE_CONSTANTS = {"REFUSED", "_CODES"}
-FAMILIES = {"invalid_content_type", "invalid_enabled", "invalid_not_before", "invalid_expires", "invalid_tags"}
+FAMILIES = {
+    "invalid_content_type",
+    "invalid_enabled",
+    "invalid_not_before",
+    "invalid_expires",
+    "invalid_tags",
+    "invalid_original_name",
+}
 """Codes that are put together when they are needed."""
 
 

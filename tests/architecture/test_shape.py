@@ -33,6 +33,7 @@ BROAD_EXCEPTS = {
     "integrator/cli/ending.py": "the process's boundary: a person reads a sentence",
     "integrator/consenting.py": "the consent's boundary: whoever waits for it learns how it ended",
     "integrator/doctor.py": "the plug-in loader: a plug-in may raise anything",
+    "integrator/turns.py": "the thread's boundary: what was raised is raised again where somebody waits at a page",
     "integrator/preview.py": "the thread's boundary: whoever waits for the preview reads a sentence",
     "integrator/local_azure.py": "the thread's boundary: whoever looks at the first page is told",
     "integrator/runner.py": "the run's boundary: its row must say how it ended",

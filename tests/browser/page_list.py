@@ -12,6 +12,7 @@ from people import swapping
 from playwright.sync_api import Page
 
 EDITED_FLOW = "/flows/vault-to-file/edit"
+ACTIONS = "/connections/contoso/actions"
 KEY_VAULT = "/new/connection?connector=azure-key-vault"
 
 
@@ -79,6 +80,16 @@ def _iclient_beside(page: Page) -> None:
     _beside("Add an OAuth 2.0 client")(page)
     page.get_by_role("dialog").get_by_role("link", name="Microsoft Entra ID", exact=True).click()
     page.get_by_role("dialog").get_by_role("button", name="Save").wait_for()
+
+
+def _get_secret(page: Page) -> None:
+    page.get_by_label("Secret name").fill("password")
+    _press("Get secret")(page)
+
+
+def _ask_to_delete(page: Page) -> None:
+    page.get_by_label("Secret name").fill("password")
+    _press("Delete secret …")(page)
 
 
 def _part(name: str) -> Callable[[Page], None]:
@@ -153,6 +164,32 @@ PAGES = (
     Shown("connection-form-panel-iclient", "connections.form.new", KEY_VAULT, prepare=_iclient_beside),
     Shown("connection-form-wrong", "connections.form.new", KEY_VAULT, prepare=_press("Save & authorize"), status=422),
     Shown("connection-form-files", "connections.form.new", "/new/connection?connector=files"),
+    Shown("actions", "connections.actions.listed", "/connections/contoso/actions", is_telling=True),
+    Shown("actions-search", "connections.actions.listed", "/connections/contoso/actions?q=rotat"),
+    Shown("actions-none", "connections.actions.listed", "/connections/here/actions"),
+    Shown("action", "connections.actions.shown", "/connections/contoso/actions/create_secret", is_telling=True),
+    Shown(
+        "action-wrong",
+        "connections.actions.shown",
+        f"{ACTIONS}/import_certificate",
+        prepare=_press("Import certificate"),
+        status=422,
+    ),
+    Shown("action-secret", "connections.actions.shown", f"{ACTIONS}/get_secret", prepare=_get_secret, is_telling=True),
+    Shown(
+        "action-list",
+        "connections.actions.shown",
+        f"{ACTIONS}/list_secrets",
+        prepare=_press("List secrets"),
+        is_telling=True,
+    ),
+    Shown("action-question", "connections.actions.shown", f"{ACTIONS}/delete_secret", prepare=_ask_to_delete),
+    Shown(
+        "action-refused",
+        "connections.actions.shown",
+        "/connections/waiting/actions/list_secrets",
+        prepare=_press("List secrets"),
+    ),
     Shown("connection-consent-link", "connections.inviting.form", "/connections/waiting/link"),
     Shown("connection-edit", "connections.form.edited", "/connections/waiting/edit"),
     Shown("iclients", "iclients.listed", "/iclients"),

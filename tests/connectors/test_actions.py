@@ -62,7 +62,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 
     def write(**files: str) -> str:
         for name, content in files.items():
-            (folder / f"{name}.toml").write_text(content, "utf-8")
+            (folder / "actions").mkdir(exist_ok=True)
+            (folder / "actions" / f"{name}.toml").write_text(content, "utf-8")
         return folder.name
 
     yield write
@@ -72,15 +73,51 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
 def test_everything_that_can_be_declared_is_loaded(package: Write) -> None:
     told = ACTION + 'api_type = "data"\nchanges = true\ntakes = ["who", "word?"]\ngives = ["items", "token"]\n'
     told += 'items = ["a", "b"]\npermissions = ["things/get"]\n'
-    (loaded,) = load_actions(package(actions=WORDS, actions_more=told))
+    (loaded,) = load_actions(package(told=WORDS, more=told))
     assert loaded == Action(
         "find", "Find", "Finds.", ApiType.DATA,
         (Parameter("who", "Who", "a name.", identifies=True),
          Parameter("password", "Password", "the word.", "secret", required=False, is_secret=True)),
-        (Output("items", "Found", "list", fields=("a", "b")), Output("token", "Token", is_secret=True)),
-        (Permission("things/get", "Acme/things/read", "Reader"),), changes=True,
+        (Output("items", "Found", "list", fields=("a", "b"), columns=(Output("a", "a"), Output("b", "b"))),
+         Output("token", "Token", is_secret=True)),
+        (Permission("things/get", "Acme/things/read", "Reader"),), changes=True, group="More",
+        repeatable=False,
     )  # fmt: skip
     assert loaded.roles == ("Reader",)
+
+
+def test_what_an_action_acts_on_is_said_by_itself_its_file_or_the_name_of_that(package: Write) -> None:
+    other = ACTION.replace('"find"', '"seek"') + 'group = "Own"\n'
+    found = load_actions(package(role_assignments=ACTION, told='group = "Told"\n' + ACTION + other))
+    assert [one.group for one in found] == ["Role assignments", "Told", "Own"]
+
+
+@pytest.mark.parametrize(
+    ("told", "is_destructive"),
+    [
+        ("changes = true", True),
+        ("changes = true\ndestructive = false", False),
+        ("", False),
+    ],
+)
+def test_what_deletes_purges_or_removes_takes_something_away_unless_it_says_otherwise(
+    package: Write, told: str, is_destructive: bool
+) -> None:
+    for word in ("delete", "purge", "remove"):
+        load_actions.cache_clear()
+        (loaded,) = load_actions(package(told=ACTION.replace('"find"', f'"{word}_it"') + told))
+        assert loaded.destructive == is_destructive
+
+
+@pytest.mark.parametrize(
+    ("told", "only_reads"),
+    [("", True), ("changes = true", False), ("guarded = true", False), ('gives = ["token"]', False)],
+)
+def test_only_what_neither_changes_gives_a_secret_nor_is_guarded_only_reads(
+    package: Write, told: str, only_reads: bool
+) -> None:
+    (loaded,) = load_actions(package(told=WORDS + ACTION + told))
+    assert loaded.only_reads == only_reads
 
 
 def test_a_connector_without_actions_has_none(package: Write) -> None:
@@ -103,7 +140,7 @@ def test_a_connector_without_actions_has_none(package: Write) -> None:
 )
 def test_a_wrong_declaration_names_what_is_wrong(package: Write, text: str, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
-        load_actions(package(actions=text))
+        load_actions(package(told=text))
 
 
 @pytest.mark.parametrize(

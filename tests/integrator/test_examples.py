@@ -21,7 +21,13 @@ DOCUMENTS = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 
 
 def test_there_are_examples() -> None:
-    assert DOCUMENTS == ["csv-to-vault.yaml", "vault-to-csv.yaml", "vault-to-vault.yaml"]
+    assert DOCUMENTS == [
+        "certificates.yaml",
+        "csv-to-vault.yaml",
+        "encrypt-column.yaml",
+        "vault-to-csv.yaml",
+        "vault-to-vault.yaml",
+    ]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -32,9 +38,8 @@ def test_an_example_is_applied_as_it_is_and_twice_changes_nothing(name: str, sto
 
 
 def test_all_examples_live_in_one_installation(store: Store) -> None:
-    for name in DOCUMENTS:
-        documents.apply(EXAMPLES / name, store, ENVIRON)
-    assert len(documents.dumped(store)["flows"]) == len(DOCUMENTS)
+    flows = [documents.apply(EXAMPLES / name, store, ENVIRON).document()["flows"]["created"] for name in DOCUMENTS]
+    assert len(documents.dumped(store)["flows"]) == sum(map(len, flows))
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,20 @@ def test_an_example_does_what_it_says_against_the_sandbox(
     written = [*sandbox.vault("fabrikam").secrets, *map(Path.read_text, (tmp_path / "exports").iterdir())]
     assert any(made in text for text in written)
     assert "test-db" not in sandbox.vault("fabrikam").secrets
+
+
+def test_the_example_of_certificates_moves_them_beside_the_secrets(config: Config, tmp_path: Path) -> None:
+    policy = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=x.test"}, "key_props": {"kty": "EC"}}
+    with Sandbox.start(vaults={"contoso": 0, "fabrikam": 0}) as sandbox, Installation(config) as installation:
+        documents.apply(_moved("certificates.yaml", sandbox, tmp_path), installation.store, {})
+        act = installation.connector("contoso-vault").act
+        for name, team in (("tls", "blue"), ("other", "red")):
+            act("create_certificate", {"certificateName": name, "policy": policy, "tags": {"team": team}})
+        sandbox.vault("contoso").put("db", "hunter4", tags={"team": "blue"})
+        runs = [Runner(installation).run(name) for name in ("all-certificates", "all-secrets")]
+        assert [run.status for run in runs] == [RunStatus.SUCCEEDED] * 2, [run.error_message for run in runs]
+        there = sandbox.vault("fabrikam").secrets
+    assert {name: secret.managed for name, secret in there.items()} == {"tls": True, "db": False}
 
 
 def _moved(name: str, sandbox: Sandbox, folder: Path) -> Path:

@@ -15,6 +15,7 @@ from azure.identity import ClientSecretCredential
 from azure.identity.aio import ClientSecretCredential as AsyncClientSecretCredential
 from azure.keyvault.secrets import SecretClient
 from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
+from azure.mgmt.subscription import SubscriptionClient
 from requests import Session
 from requests.adapters import HTTPAdapter
 
@@ -123,6 +124,39 @@ def aio_client(sandbox: Sandbox) -> Callable[..., Any]:
             yield client
 
     return open_client
+
+
+@pytest.fixture
+def credential_of(sandbox: Any, at_sandbox: dict[str, Any], opened: Callable[[Any], Any]) -> Callable[..., Any]:
+    def make(application: Any = None) -> ClientSecretCredential:
+        one = application or sandbox.application
+        return opened(ClientSecretCredential(sandbox.tenant, one.client_id, one.secrets[0].value, **at_sandbox))
+
+    return make
+
+
+@pytest.fixture
+def arm(sandbox: Any, credential_of: Any, opened: Any) -> Callable[..., Any]:
+    """Makes a management client of a kind, for the sandbox's own app or another."""
+
+    def make(kind: Any, application: Any = None, **more: Any) -> Any:
+        options = {"base_url": sandbox.arm, "connection_verify": str(sandbox.ca_file), "polling_interval": 0.01}
+        options["credential_scopes"] = [f"{sandbox.profile.arm_audience}/.default"]
+        subscription = () if kind is SubscriptionClient else (sandbox.subscription,)
+        return opened(kind(credential_of(application), *subscription, **{**options, **more}))
+
+    return make
+
+
+@pytest.fixture
+def data(sandbox: Any, credential_of: Any, opened: Any) -> Callable[..., Any]:
+    """Makes a data-plane client for a vault's address."""
+
+    def make(kind: Any, url: str, application: Any = None) -> Any:
+        options = {"verify_challenge_resource": False, "connection_verify": str(sandbox.ca_file), "retry_total": 0}
+        return opened(kind(url, credential_of(application), **options))
+
+    return make
 
 
 class Redirected(HTTPAdapter):

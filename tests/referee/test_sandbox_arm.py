@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from azure.core.exceptions import (
     ResourceExistsError,
     ResourceNotFoundError,
 )
-from azure.identity import ClientSecretCredential
 from azure.keyvault.keys import KeyClient
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.authorization import AuthorizationManagementClient
@@ -30,41 +28,8 @@ ROLE_IDS = {role.name: role.id for role in ROLES.values()}
 
 
 @pytest.fixture
-def credential_of(sandbox: Any, at_sandbox: dict[str, Any], opened: Callable[[Any], Any]) -> Callable[..., Any]:
-    def make(application: Any = None) -> ClientSecretCredential:
-        one = application or sandbox.application
-        return opened(ClientSecretCredential(sandbox.tenant, one.client_id, one.secrets[0].value, **at_sandbox))
-
-    return make
-
-
-@pytest.fixture
-def arm(sandbox: Any, credential_of: Any, opened: Any) -> Callable[..., Any]:
-    """Makes a management client of a kind, for the sandbox's own app or another."""
-
-    def make(kind: Any, application: Any = None, **more: Any) -> Any:
-        options = {"base_url": sandbox.arm, "connection_verify": str(sandbox.ca_file), "polling_interval": 0.01}
-        options["credential_scopes"] = ["https://management.azure.com/.default"]
-        subscription = () if kind is SubscriptionClient else (sandbox.subscription,)
-        return opened(kind(credential_of(application), *subscription, **{**options, **more}))
-
-    return make
-
-
-@pytest.fixture
 def vaults(arm: Any) -> Any:
     return arm(KeyVaultManagementClient).vaults
-
-
-@pytest.fixture
-def data(sandbox: Any, credential_of: Any, opened: Any) -> Callable[..., Any]:
-    """Makes a data-plane client for a vault's address."""
-
-    def make(kind: Any, url: str, application: Any = None) -> Any:
-        options = {"verify_challenge_resource": False, "connection_verify": str(sandbox.ca_file), "retry_total": 0}
-        return opened(kind(url, credential_of(application), **options))
-
-    return make
 
 
 def wanted(sandbox: Any, location: str = "eastus", tags: Any = None, **properties: Any) -> dict[str, Any]:
@@ -482,6 +447,10 @@ def test_private_endpoints_are_approved_and_taken_away(arm, sandbox):
     connections.begin_delete(GROUP, "contoso", "one").result()
     with pytest.raises(ResourceNotFoundError):
         connections.get(GROUP, "contoso", "one")
+    connections.put(GROUP, "contoso", "two", told)
+    sandbox.cloud.register_seconds = 0.05
+    connections.begin_delete(GROUP, "contoso", "two").result()
+    assert [*connections.list_by_resource(GROUP, "contoso")] == []
 
 
 def test_reads_beyond_the_bucket_are_throttled(sandbox, arm, monkeypatch):

@@ -14,7 +14,14 @@ from werkzeug.routing import Rule
 from integrator.access import PUBLIC, READER, ROLES, User, may
 from integrator.web.entering import OWN_PROOF
 
-SAMPLES = {"name": "contoso", "run_id": "1", "notice_id": "1", "token": "x" * 43, "filename": "mark.svg"}
+SAMPLES = {
+    "name": "contoso",
+    "run_id": "1",
+    "notice_id": "1",
+    "action_id": "get_secret",
+    "token": "x" * 43,
+    "filename": "mark.svg",
+}
 
 
 @dataclass(frozen=True)

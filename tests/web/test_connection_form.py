@@ -117,7 +117,7 @@ def test_save_and_close_keeps_what_was_typed_as_a_document_would(web: WebHouse) 
         (
             "settings.vault_url",
             "contoso",
-            "Vault URL: this is a vault's name only, and the whole address is asked for, such as https://contoso.vault.azure.net.",
+            "Vault URL: this is the name contoso alone, and cloud profile lab has no suffix to complete it with",
         ),
         ("settings.vault_url", "https://contoso.vault.azure.com", "contoso.vault.azure.com is no vault of a cloud"),
         ("settings.api_version", "latest", "API version cannot be this"),
@@ -326,11 +326,16 @@ def test_the_http_view_shows_what_is_sent_where(web: WebHouse, sandbox: Sandbox)
     ("typed", "tone", "words"),
     [
         ("https://contoso.vault.azure.net", "good", "Vault contoso in the public Azure cloud."),
-        ("https://contoso.vault.azure.net/", "good", "Vault contoso"),
+        ("https://contoso.vault.azure.net/", "good", "→ https://contoso.vault.azure.net: vault contoso in"),
+        ("HTTPS://Contoso.Vault.Azure.NET", "good", "→ https://contoso.vault.azure.net: vault contoso in"),
         ("https://c.vault.usgovcloudapi.net", "good", "Azure Government"),
         ("https://c.vault.azure.cn", "good", "21Vianet"),
-        ("contoso", "bad", "https://contoso.vault.azure.net"),
-        ("contoso.vault.azure.net", "bad", "begins with https://, such as https://contoso.vault.azure.net"),
+        ("contoso", "good", "contoso → https://contoso.vault.azure.net: vault contoso in the public Azure cloud."),
+        (
+            "contoso.vault.azure.net",
+            "good",
+            "→ https://contoso.vault.azure.net: vault contoso in the public Azure cloud.",
+        ),
         ("http://contoso.vault.azure.net", "bad", "begins with https://, such as https://contoso.vault.azure.net"),
         ("https://contoso.vault.azure.com", "bad", "vaults end in"),
         ("https://contoso.vault.azure.net/secrets/x", "bad", "leads into the vault"),
@@ -358,7 +363,7 @@ def test_the_address_is_recognized_while_it_is_typed(web: WebHouse) -> None:
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("contoso", "https://contoso.vault.azure.net"),
+        ("http://contoso.vault.azure.net", "https://contoso.vault.azure.net"),
         ("contoso.vault.azure.net/secrets", "https://contoso.vault.azure.net"),
         ("https://contoso.vault.azure.net/secrets/x", "https://contoso.vault.azure.net"),
         ("https://contoso.vault.azure.com", ""),
@@ -378,7 +383,15 @@ def test_an_address_that_is_nearly_right_is_offered_whole_and_taken_with_one_pre
 
 def test_a_bare_name_is_completed_for_the_cloud_of_the_chosen_iclient() -> None:
     clouds = list(BUILT_IN.values())
-    assert recognized("c", clouds, BUILT_IN["usgov"]).completed == "https://c.vault.usgovcloudapi.net"
+    answer = recognized("c", clouds, BUILT_IN["usgov"])
+    assert answer.sentence == "c → https://c.vault.usgovcloudapi.net: vault c in Azure Government."
+    assert (answer.tone, answer.cloud) == ("good", "usgov")
+
+
+def test_a_suffix_of_another_cloud_than_the_iclients_is_explained() -> None:
+    answer = recognized("https://c.vault.azure.cn", list(BUILT_IN.values()), BUILT_IN["public"])
+    assert (answer.tone, answer.cloud) == ("waits", "china")
+    assert "registered in the public Azure cloud: choose an iClient of cloud china" in answer.sentence
 
 
 def test_what_would_be_lost_is_marked_for_the_script_that_asks(web: WebHouse) -> None:

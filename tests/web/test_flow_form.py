@@ -233,7 +233,16 @@ def test_the_focus_goes_with_the_row_that_is_moved(web: FlowHouse) -> None:
 def test_same_fields_makes_a_row_for_each_field_that_both_ends_have(web: FlowHouse) -> None:
     browser = web.signed_in()
     both = press(web, browser, filled() | rows(("tags", "from", "{team: 'x'}")), "row-same")
-    assert values(both, "rule.to") == ["tags", "name", "value", "content_type", "enabled", "not_before", "expires"]
+    assert values(both, "rule.to") == [
+        "tags",
+        "name",
+        "value",
+        "content_type",
+        "enabled",
+        "not_before",
+        "expires",
+        "original_name",
+    ]
     assert values(both, "rule.text")[0] == "{team: 'x'}"
     to_file = filled(target__connection="exports", target__resource="out.csv")
     assert "tags" in values(press(web, browser, to_file, "row-same"), "rule.to")

@@ -19,8 +19,8 @@ from web_house import WebHouse
 from iclients.secret import Secret
 from integrator.accounts import LONGEST_PASSWORD, Accounts
 from integrator.store.account_rows import writing_accounts
-from integrator.web.app import LONGEST_BODY_BYTES
 from integrator.web.server import ARRIVAL_SECONDS, LONGEST_HEADERS_BYTES, THREADS
+from integrator.web.server import LONGEST_BODY_BYTES as LONGEST_OF_ALL_BYTES
 
 PASSWORD = "correct horse battery staple"
 
@@ -29,7 +29,7 @@ def test_what_is_too_large_is_refused_by_every_view_that_takes_a_form(web: WebHo
     browser = web.signed_in()
     for view in views(web):
         if view.method == "POST" and "sign-out" not in view.path:
-            answer = browser.post(view.path, data={"x": "y" * LONGEST_BODY_BYTES, "form": "z"})
+            answer = browser.post(view.path, data={"x": "y" * LONGEST_OF_ALL_BYTES, "form": "z"})
             assert answer.status_code == 413, view
 
 

@@ -38,6 +38,8 @@ PAGES = {
     "connections.shown": [f"/connections/{FIRST}", f"/connections/{SHARED}"],
     "connections.asked_to_delete": [f"/connections/{SHARED}/delete"],
     "connections.form.new": ["/new/connection", "/new/connection?connector=azure-key-vault"],
+    "connections.actions.listed": ["/connections/contoso/actions"],
+    "connections.actions.shown": ["/connections/contoso/actions/get_secret"],
     "connections.inviting.form": ["/connections/contoso/link"],
     "connections.form.edited": ["/connections/contoso/edit"],
     "connections.picker.vault_url": ["/new/connection/vault-url?vault_url=https://contoso.vault.azure.net"],

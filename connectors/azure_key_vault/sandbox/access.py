@@ -9,10 +9,12 @@ front: `keys/get`, `keys/wrapKey`, `certificates/import`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, NamedTuple
 
 from connectors.azure_key_vault.sandbox.errors import Refused
 
+Network = IPv4Network | IPv6Network
 SECRET_PERMISSIONS = frozenset({"get", "list", "set", "update", "delete", "recover", "purge", "backup", "restore"})
 
 
@@ -96,7 +98,11 @@ class Access:
         self.denied: frozenset[str] = frozenset()
         self.rbac = True
         self.firewall = False
+        self.allowed_networks: tuple[Network, ...] = ()
         self.private = False
+        self.linked = False
+        self.approved_links = 0
+        self.client_address = "127.0.0.1"
         self.judge: Callable[[Operation, dict[str, Any], str], bool] | None = None
 
     def deny(self, *permissions: str) -> None:
@@ -118,15 +124,25 @@ class Access:
                 raise self._forbidden(operation, claims, name)
         if self.judge is not None and not self.judge(OPERATIONS[kind], claims, name):
             raise self._forbidden(OPERATIONS[kind], claims, name)
-        if self.firewall:
-            lines = ["Client address is not authorized and caller is not a trusted service."]
-            lines += ["Client address: 127.0.0.1", f"Caller: {_caller(claims)}", f"Vault: {self._location}"]
-            raise Refused(403, "Forbidden", "\r\n".join(lines), "ForbiddenByFirewall")
+        self._check_network(claims)
+
+    def _check_network(self, claims: dict[str, Any]) -> None:
+        """403 for a call that comes a way that is closed. Through a private link that was approved, all may come."""
+        if self.linked and self.approved_links:
+            return
         if self.private:
             message = (
                 f"Public network access is disabled and request is not from a private link.\r\nVault: {self._location}"
             )
             raise Refused(403, "Forbidden", message, "ForbiddenByConnection")
+        if self.firewall and not any(ip_address(self.client_address) in one for one in self.allowed_networks):
+            lines = ["Client address is not authorized and caller is not a trusted service."]
+            lines += [
+                f"Client address: {self.client_address}",
+                f"Caller: {_caller(claims)}",
+                f"Vault: {self._location}",
+            ]
+            raise Refused(403, "Forbidden", "\r\n".join(lines), "ForbiddenByFirewall")
 
     @property
     def _location(self) -> str:

@@ -62,14 +62,17 @@ class AdminConsent:
         reply = Reply(self._authority, uri, "query", form.get("state"), correlation_of(request))
         purpose = TenantConsent(reply, v2)
         session, now = self._signin.session(request), self._authority.clock.now()
-        strict = self._authority.policy.strict_resources
         try:
-            scopes = asked.parse(required(form, "scope"), strict=strict) if v2 else _registered(application)
+            scopes = self._asked(form) if v2 else _registered(application)
             return self._signin.begin(Interaction(purpose, directory, application, scopes, session, now))
         except TokenError as refused:
             if refused.number in ON_PAGE:
                 raise
             return purpose.send_error(refused, directory)
+
+    def _asked(self, form: dict[str, str]) -> Scopes:
+        strict, cloud = self._authority.policy.strict_resources, self._authority.cloud
+        return asked.parse(required(form, "scope"), strict=strict, cloud=cloud)
 
 
 def _registered(application: Application) -> Scopes:

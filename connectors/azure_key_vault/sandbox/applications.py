@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from connectors.azure_key_vault.sandbox.scopes import REGISTERED, Permissions
+from connectors.azure_key_vault.sandbox.clouds import PUBLIC
+from connectors.azure_key_vault.sandbox.scopes import Permissions, registered
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1"})
 
@@ -53,7 +54,7 @@ class Application:
     certificates: list[x509.Certificate] = field(default_factory=list)
     trusts: list[Trust] = field(default_factory=list)
     redirect_uris: list[str] = field(default_factory=list)
-    permissions: Permissions = field(default_factory=lambda: dict(REGISTERED))
+    permissions: Permissions = field(default_factory=lambda: registered(PUBLIC))
     assigned: set[str] | None = None
     enabled: bool = True
     public: bool = False

@@ -16,7 +16,6 @@ from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.exchange import Base, Request, base_of
 from connectors.azure_key_vault.sandbox.forms import required
 
-CLOUD_BASES = ("https://login.microsoftonline.com", "https://login.microsoft.com", "https://login.windows.net")
 NO_PROOF, SECRET, CERTIFICATE = "0", "1", "2"
 
 
@@ -43,7 +42,7 @@ def authenticate(
     if (secret or assertion) and application.public:
         raise TokenError(700025)
     if assertion:
-        audiences = _audiences(base_of(request.host), directory, tenant)
+        audiences = _audiences(base_of(request.host), authority, directory, tenant)
         if application.certificates or application.trusts:
             _check_type(form)
         assertions.verify(assertion, application, audiences, authority.clock.now())
@@ -75,11 +74,11 @@ def _subject(assertion: str) -> str:
     return str(assertions.parse(assertion).claims.get("sub", ""))
 
 
-def _audiences(base: Base, directory: Directory | None, tenant: str) -> set[str]:
+def _audiences(base: Base, authority: Authority, directory: Directory | None, tenant: str) -> set[str]:
     """What an assertion may be made out to: the token endpoints, and the issuer under both its names."""
     tenants = {tenant} if directory is None else {tenant, directory.tenant, directory.domain}
     found = {directory.issuer} if directory else set()
-    for where in (base.id, *CLOUD_BASES):
+    for where in (base.id, *(f"https://{login}" for login in authority.cloud.logins)):
         for name in tenants:
             found |= {f"{where}/{name}/oauth2/v2.0/token", f"{where}/{name}/oauth2/token", f"{where}/{name}/v2.0"}
     return found

@@ -10,9 +10,11 @@ import uuid
 from connectors.azure_key_vault.sandbox.aadsts import Refusals, TokenError
 from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.clock import Clock
+from connectors.azure_key_vault.sandbox.clouds import PUBLIC, Cloud
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.grants import Grants
 from connectors.azure_key_vault.sandbox.policy import Policy
+from connectors.azure_key_vault.sandbox.scopes import registered
 from connectors.azure_key_vault.sandbox.tokens import Tokens
 from connectors.azure_key_vault.sandbox.users import User, home_users, other_users
 
@@ -26,8 +28,9 @@ SHARED_TENANTS = frozenset({"common", "organizations", PERSONAL_TENANT})
 class Authority:
     """The tenants of one sandbox and what they share."""
 
-    def __init__(self, clock: Clock, seed: int) -> None:
+    def __init__(self, clock: Clock, seed: int, cloud: Cloud = PUBLIC) -> None:
         self.clock = clock
+        self.cloud = cloud
         self.policy = Policy()
         self.tokens = Tokens(clock)
         self.grants = Grants(clock, self.policy)
@@ -120,11 +123,12 @@ class Authority:
             tokens=self.tokens,
             policy=self.policy,
             applications=self.applications,
+            cloud=self.cloud,
         )
 
     def _application(self, name: str) -> Application:
         client_id, object_id = self._identifier(name), self._identifier(f"{name}/principal")
-        return Application(name, client_id, object_id, self.home.tenant)
+        return Application(name, client_id, object_id, self.home.tenant, permissions=registered(self.cloud))
 
     def _identifier(self, name: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"integrator-sandbox/{self._seed}/{name}"))

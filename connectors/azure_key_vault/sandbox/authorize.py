@@ -130,11 +130,19 @@ class AuthorizeEndpoint:
         purpose = CodeWanted(reply, challenge, method, form.get("nonce"), form.get("client_info") == "1")
         purpose.for_everybody = prompt == "admin_consent"
         session, now = self._signin.session(request), self._authority.clock.now()
-        scopes = _scopes(form, v2=v2, strict=self._authority.policy.strict_resources)
+        scopes = self._scopes(form, v2=v2)
         interaction = Interaction(purpose, directory, application, scopes, session, now)
         interaction.prompt, interaction.hint = prompt, form.get("login_hint", "")
         interaction.claims = claims
         return self._signin.begin(interaction)
+
+    def _scopes(self, form: dict[str, str], *, v2: bool) -> Scopes:
+        strict, cloud = self._authority.policy.strict_resources, self._authority.cloud
+        if not v2:
+            return asked.of_resource(required(form, "resource"), strict=strict, cloud=cloud)
+        if "resource" in form:
+            raise TokenError(901002)
+        return asked.parse(required(form, "scope"), strict=strict, cloud=cloud)
 
 
 def redirect_uri(application: Application, sent: str) -> str:
@@ -186,11 +194,3 @@ def _challenge(form: dict[str, str]) -> tuple[str, str]:
     if method not in ("S256", "plain") or not is_whole:
         raise TokenError(50147)
     return challenge, method
-
-
-def _scopes(form: dict[str, str], *, v2: bool, strict: bool) -> Scopes:
-    if not v2:
-        return asked.of_resource(required(form, "resource"), strict=strict)
-    if "resource" in form:
-        raise TokenError(901002)
-    return asked.parse(required(form, "scope"), strict=strict)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from connectors.azure_key_vault.sandbox.exchange import Base, Request, compact
+from connectors.azure_key_vault.sandbox.names import Names
 from connectors.azure_key_vault.sandbox.paging import PageRequest, page_request
 from connectors.azure_key_vault.sandbox.shelf import Deleted, Named, Shelf
 from connectors.azure_key_vault.sandbox.state import Vault
@@ -117,6 +118,15 @@ class Collection(Generic[Kept]):
         """Writes for this call."""
         raise NotImplementedError
 
+    def listed_names(self, call: Call) -> Names:
+        """What a list goes through, in lower case."""
+        return self.shelf.names
+
+    def listed_items(self, call: Call, names: list[str]) -> list[bytes]:
+        """The items of these names on a list."""
+        write = self.writer(call).item
+        return [write(thing) for thing in self.shelf.listed(names)]
+
     def route(self, kind: str, *rest: str) -> Route:
         """The route of this collection's kind."""
         return Route(f"{self.prefix}{kind}", *rest)
@@ -151,9 +161,8 @@ class Collection(Generic[Kept]):
     def _list(self, call: Call) -> bytes:
         page = page_request(call.parameters)
         count = page.count(ragged=self.vault.ragged_pages)
-        keys = self.shelf.names.after(page.marker, count + 1)
-        write = self.writer(call).item
-        items = [write(thing) for thing in self.shelf.listed(keys[:count])]
+        keys = self.listed_names(call).after(page.marker, count + 1)
+        items = self.listed_items(call, keys[:count])
         return _page(call, page, items, f"/{self.path}", _marker(page, keys, count))
 
     def _deleted_list(self, call: Call) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from cryptography import x509
 
 from connectors.azure_key_vault.sandbox import bodies, certificate_policy, issuing, key_material
+from connectors.azure_key_vault.sandbox.api_versions import WITH_PENDING_LISTED
 from connectors.azure_key_vault.sandbox.bodies import invalid
 from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Reply, Route, Router
 from connectors.azure_key_vault.sandbox.certificate_backup import backup, restored
@@ -17,6 +18,7 @@ from connectors.azure_key_vault.sandbox.certificates import IN_PROGRESS, Certifi
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import Request, compact, parse_object
 from connectors.azure_key_vault.sandbox.issuing import Held
+from connectors.azure_key_vault.sandbox.names import Names
 from connectors.azure_key_vault.sandbox.state import Vault
 from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, OTHER_COST
 
@@ -214,6 +216,18 @@ class CertificateCalls(Collection[Certificate]):
             self.certificates.advance(name)
         return super()._list(call)
 
+    def listed_names(self, call: Call) -> Names:
+        if not _wants_pending(call):
+            return super().listed_names(call)
+        return Names({*self.shelf.kept, *self.certificates.under_way()})
+
+    def listed_items(self, call: Call, names: list[str]) -> list[bytes]:
+        if not _wants_pending(call):
+            return super().listed_items(call, names)
+        writer, made = self.writer(call), self.shelf.kept
+        pending = self.certificates.pending
+        return [writer.item(made[name]) if name in made else writer.pending_item(pending[name]) for name in names]
+
     def _backup(self, call: Call) -> bytes:
         return compact({"value": backup(self.shelf.find(call.route.name))})
 
@@ -248,6 +262,11 @@ def authority_route(method: str, rest: list[str]) -> Route | None:
     }
     kind = kinds.get((what, len(rest)), {}).get(method)
     return Route(f"cert_{kind}", name) if kind else None
+
+
+def _wants_pending(call: Call) -> bool:
+    """Whether those are listed, too, that are being made and have no version yet."""
+    return call.generation >= WITH_PENDING_LISTED and call.parameters.get("includepending", "").lower() == "true"
 
 
 def _told(body: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connectors.azure_key_vault.sandbox.api_versions import WITH_OTHER_NAMES
+from connectors.azure_key_vault.sandbox.certificate_policy import Policy
 from connectors.azure_key_vault.sandbox.certificates import (
     COMPLETED,
     IN_PROGRESS,
@@ -108,4 +110,12 @@ class CertificateWriter:
 
     def _policy(self, certificate: Certificate) -> dict[str, Any]:
         times = {"enabled": True, "created": certificate.created, "updated": certificate.updated}
-        return {"id": f"{self._place(certificate.name)}/policy", **certificate.policy, "attributes": times}
+        told = certificate.policy if self._generation >= WITH_OTHER_NAMES else _older(certificate.policy)
+        return {"id": f"{self._place(certificate.name)}/policy", **told, "attributes": times}
+
+
+def _older(policy: Policy) -> Policy:
+    """A policy without the kinds of names that came later."""
+    named = policy["x509_props"]
+    sans = {kind: names for kind, names in (named.get("sans") or {}).items() if kind not in ("uris", "ipAddresses")}
+    return {**policy, "x509_props": {**named, "sans": sans}}

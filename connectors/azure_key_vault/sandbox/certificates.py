@@ -122,6 +122,10 @@ class Certificates:
             certificate = issuing.issued(one.policy, one.private, self._vault.clock.now(), by)
             self.end(one, Held(certificate, one.private, (by.certificate,) if by else ()))
 
+    def under_way(self) -> list[str]:
+        """The names, in lower case, of those that are being made for the first time."""
+        return [name for name, one in self.pending.items() if one.status == IN_PROGRESS and name not in self.shelf.kept]
+
     def end(self, one: Pending, held: Held) -> Certificate:
         """What was being made is there."""
         one.status = COMPLETED

@@ -7,7 +7,6 @@ without token and body to learn tenant and resource (Azure reference sheet, sect
 from __future__ import annotations
 
 import base64
-from functools import lru_cache
 from typing import Any
 
 from connectors.azure_key_vault.sandbox.claims_request import newer_than
@@ -15,7 +14,6 @@ from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.directory import Directory
 from connectors.azure_key_vault.sandbox.errors import TokenRefused
 from connectors.azure_key_vault.sandbox.exchange import Answer, Base, Request, compact
-from connectors.azure_key_vault.sandbox.scopes import VAULT_AUDIENCE
 from connectors.azure_key_vault.sandbox.tokens import Claims
 
 
@@ -48,25 +46,29 @@ class Guard:
 
     def _check(self, claims: Claims, base: Base) -> None:
         audience = str(claims["aud"]).rstrip("/")
-        if audience not in (VAULT_AUDIENCE, resource_of(base)):
-            expected = f"Expected {VAULT_AUDIENCE}, found {claims['aud']}"
+        expected_audience = self._directory.cloud.vault_audience
+        if audience not in (expected_audience, self._resource(base)):
+            expected = f"Expected {expected_audience}, found {claims['aud']}"
             raise TokenRefused("audience", expected)
         if claims["iss"] != self._directory.issuer or claims["tid"] != self._directory.tenant:
             raise TokenRefused("issuer", f"Should be one of {self._directory.issuer}, found {claims['iss']}")
 
+    def _resource(self, base: Base) -> str:
+        """What a token must be for: the cloud's vaults, or what stands for them on this machine."""
+        return local_resource(base) or self._directory.cloud.vault_audience
+
     def _challenge(self, base: Base) -> bytes:
-        authority = _AZURE_AUTHORITY if base.name.endswith(".vault.azure.net") else self._authority
-        parameters = f'authorization="{authority}/{self._directory.tenant}", resource="{resource_of(base)}"'
+        cloud = self._directory.cloud
+        authority = cloud.challenger if base.name.endswith(f".{cloud.vault_suffix}") else self._authority
+        parameters = f'authorization="{authority}/{self._directory.tenant}", resource="{self._resource(base)}"'
         return f"WWW-Authenticate: Bearer {parameters}\r\n".encode()
 
 
-@lru_cache(maxsize=256)
-def resource_of(base: Base) -> str:
-    """The resource a token must be for: Azure's, or the suffix of `*.vault.localhost` with its port."""
-    if base.name.endswith(".vault.localhost"):
-        port = "" if base.port == "443" else f":{base.port}"
-        return f"https://vault.localhost{port}"
-    return VAULT_AUDIENCE
+def local_resource(base: Base) -> str:
+    """The resource of `*.vault.localhost`, its suffix with its port; empty for every other name."""
+    if not base.name.endswith(".vault.localhost"):
+        return ""
+    return f"https://vault.localhost{'' if base.port == '443' else f':{base.port}'}"
 
 
 def claims_challenge(authorization_uri: str, demanded: str) -> bytes:
@@ -89,7 +91,6 @@ def _unauthorized(text: str, challenge: bytes) -> Answer:
     return Answer(401, compact(body), challenge)
 
 
-_AZURE_AUTHORITY = "https://login.windows.net"
 _TEXTS = {
     "missing": "AKV10000: {}",
     "malformed": "AKV10001: Cannot parse the token: {}.",

@@ -76,8 +76,10 @@ class ControlSite:
 
     def _settings(self, body: dict[str, Any]) -> object:
         known = ("latency_seconds", "throttle", "retry_after", "vault", "settle_seconds", *_VAULT_SWITCHES, *SETTINGS)
-        only(body, *known)
+        only(body, *known, *_CLOUD_SECONDS)
         sandbox = self._sandbox
+        for name in _CLOUD_SECONDS & body.keys():
+            setattr(sandbox.cloud, name, float(body[name]))
         sandbox.entra.policy.change({name: body[name] for name in SETTINGS & body.keys()})
         vaults = [sandbox.vault(body["vault"])] if "vault" in body else list(sandbox.vaults.values())
         if "latency_seconds" in body:
@@ -107,4 +109,7 @@ class ControlSite:
         return {"denied": sorted(vault.denied)}
 
 
-_VAULT_SWITCHES = frozenset({"purge_protection", "ragged_pages", "expired_readable", "rbac", "firewall", "private"})
+_VAULT_SWITCHES = frozenset(
+    {"purge_protection", "ragged_pages", "expired_readable", "rbac", "firewall", "private", "linked"}
+)
+_CLOUD_SECONDS = frozenset({"register_seconds", "propagation_seconds"})

@@ -54,9 +54,9 @@ class DeviceLogin:
         if tenant.lower() == PERSONAL_TENANT:
             raise TokenError(9001023)
         application = self._authority.known_application(required(form, "client_id"), directory)
-        strict = self._authority.policy.strict_resources
-        wanted = required(form, "scope" if v2 else "resource")
-        scopes = asked.parse(wanted, strict=strict) if v2 else asked.of_resource(wanted, strict=strict)
+        strict, cloud = self._authority.policy.strict_resources, self._authority.cloud
+        read = asked.parse if v2 else asked.of_resource
+        scopes = read(required(form, "scope" if v2 else "resource"), strict=strict, cloud=cloud)
         scopes.permissions(application.permissions)
         text, device = self._authority.grants.new_device_code(directory, application, scopes)
         page = f"{base_of(request.host).id}{PAGE_PATH}"

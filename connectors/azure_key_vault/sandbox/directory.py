@@ -5,6 +5,7 @@ from __future__ import annotations
 from connectors.azure_key_vault.sandbox.applications import Application
 from connectors.azure_key_vault.sandbox.claims_request import CAPABILITY, NOTHING, ClaimsRequest
 from connectors.azure_key_vault.sandbox.clock import Clock
+from connectors.azure_key_vault.sandbox.clouds import Cloud
 from connectors.azure_key_vault.sandbox.consents import Consents
 from connectors.azure_key_vault.sandbox.policy import Policy
 from connectors.azure_key_vault.sandbox.tokens import Claims, Tokens
@@ -24,11 +25,13 @@ class Directory:
         tokens: Tokens,
         policy: Policy,
         applications: dict[str, Application],
+        cloud: Cloud,
     ) -> None:
         self.tenant = tenant
         self.domain = domain
         self.subscription = subscription
-        self.issuer = f"https://sts.windows.net/{tenant}/"
+        self.cloud = cloud
+        self.issuer = cloud.issuer(tenant)
         self.users = {user.name: user for user in users}
         self.consents = Consents()
         self.tokens = tokens

@@ -38,9 +38,9 @@ def openid_configuration(authority: Authority, base: Base, tenant: str, *, v2: b
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "issuer": f"{base.id}/{issuer_tenant}/v2.0" if v2 else f"https://sts.windows.net/{issuer_tenant}/",
+        "issuer": f"{base.id}/{issuer_tenant}/v2.0" if v2 else authority.cloud.issuer(issuer_tenant),
         "request_uri_parameter_supported": False,
-        "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
+        "userinfo_endpoint": f"{authority.cloud.graph}/oidc/userinfo",
         "authorization_endpoint": f"{where}/oauth2{version}/authorize",
         "device_authorization_endpoint": f"{where}/oauth2{version}/devicecode",
         "http_logout_supported": True,
@@ -49,9 +49,9 @@ def openid_configuration(authority: Authority, base: Base, tenant: str, *, v2: b
         "claims_supported": CLAIMS.split(),
         "kerberos_endpoint": f"{where}/kerberos",
         "tenant_region_scope": "NA" if directory else None,
-        "cloud_instance_name": "microsoftonline.com",
+        "cloud_instance_name": authority.cloud.instance,
         "cloud_graph_host_name": "graph.windows.net",
-        "msgraph_host": "graph.microsoft.com",
+        "msgraph_host": authority.cloud.graph.removeprefix("https://"),
         "rbac_url": "https://pas.windows.net",
     }
 

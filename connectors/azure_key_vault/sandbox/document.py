@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connectors.azure_key_vault.sandbox.scopes import ARM_AUDIENCE, VAULT_AUDIENCE
-
 if TYPE_CHECKING:
     from connectors.azure_key_vault.sandbox.sandbox import Sandbox
 
@@ -22,7 +20,7 @@ def document(sandbox: Sandbox) -> dict[str, Any]:
         "version": 1,
         "clouds": [_cloud(sandbox)],
         "iclients": [_iclient(sandbox)],
-        "connections": [*connections, _control_connection()],
+        "connections": [*connections, _control_connection(sandbox)],
     }
 
 
@@ -32,8 +30,8 @@ def _cloud(sandbox: Sandbox) -> dict[str, Any]:
         "authority": sandbox.authority,
         "arm": sandbox.arm,
         "vaults": [sandbox.vault_url(name).removeprefix("https://") for name in sandbox.vaults],
-        "vault_audience": VAULT_AUDIENCE,
-        "arm_audience": ARM_AUDIENCE,
+        "vault_audience": sandbox.profile.vault_audience,
+        "arm_audience": sandbox.profile.arm_audience,
         "ca_file": str(sandbox.ca_file),
     }
 
@@ -46,7 +44,7 @@ def _iclient(sandbox: Sandbox) -> dict[str, Any]:
         "tenant": sandbox.tenant,
         "client_id": sandbox.client_id,
         "credential": {"client_secret": sandbox.client_secret},
-        "scopes": [f"{VAULT_AUDIENCE}/.default"],
+        "scopes": [f"{sandbox.profile.vault_audience}/.default"],
     }
 
 
@@ -62,12 +60,12 @@ def _data_connection(sandbox: Sandbox, name: str) -> dict[str, Any]:
     return connection if sandbox.throttle.on else connection | {"limits": dict(UNLIMITED)}
 
 
-def _control_connection() -> dict[str, Any]:
+def _control_connection(sandbox: Sandbox) -> dict[str, Any]:
     return {
         "name": CONTROL_PLANE,
         "connector": "azure-key-vault",
         "api_type": "control",
         "auth": "client_credentials",
         "iclient": ICLIENT,
-        "scopes": [f"{ARM_AUDIENCE}/.default"],
+        "scopes": [f"{sandbox.profile.arm_audience}/.default"],
     }

@@ -94,6 +94,14 @@ def secret_value(held: Held, kind: str, *, exportable: bool) -> str:
     return base64.b64encode(pfx).decode()
 
 
+def as_pem(value: str) -> str:
+    """A secret that is a PFX, as PEM."""
+    private, first, chain = pkcs12.load_key_and_certificates(base64.b64decode(value), None)
+    key = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) if private is not None else b""
+    certificates = ([first] if first is not None else []) + list(chain)
+    return (key + b"".join(one.public_bytes(Encoding.PEM) for one in certificates)).decode()
+
+
 def opened(value: str, password: str | None, kind: str | None) -> tuple[Held, str]:
     """The certificate in an import request, and the kind it came as; 400 where it cannot be opened."""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.azure_key_vault.sandbox.api_versions import WITH_RELEASE
 from connectors.azure_key_vault.sandbox.exchange import compact
 from connectors.azure_key_vault.sandbox.key_material import shown
 from connectors.azure_key_vault.sandbox.keys import Key, KeyVersion
@@ -66,11 +67,12 @@ class KeyWriter:
             **shown(version.private),
         }
         bundle = {"key": half, **self._described(key, version)}
-        return bundle | ({"release_policy": version.release_policy} if version.release_policy else {})
+        is_told = version.release_policy and self._generation >= WITH_RELEASE
+        return bundle | ({"release_policy": version.release_policy} if is_told else {})
 
     def _described(self, key: Key, version: KeyVersion) -> dict[str, Any]:
         attributes = attributes_of(version, self._vault, self._generation)
-        if self._generation:
+        if self._generation >= WITH_RELEASE:
             attributes |= {"exportable": version.exportable, "hsmPlatform": "1" if "HSM" in version.kty else "0"}
         document: dict[str, Any] = {"attributes": attributes}
         if version.tags is not None:

@@ -91,7 +91,7 @@ class ManagedIdentitySite:
         directory = self._authority.home
         resource = parameters.get("resource", "")
         try:
-            audience = audience_of(resource, strict=directory.policy.strict_resources)
+            audience = audience_of(resource, strict=directory.policy.strict_resources, cloud=directory.cloud)
         except TokenError as refused:
             raise Refused(400, "invalid_resource", refused.message) from refused
         token, lifetime, expires = directory.issue(identity, audience, proof=PROOF_OF_CERTIFICATE, long=True)

@@ -1,9 +1,19 @@
-"""An ordered set of names that pages are cut from: sorted once, then kept in order."""
+"""Names: what an object and a version may be called, and an ordered set that pages are cut from."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
+
+OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
+VERSION_ID = re.compile(r"[0-9a-fA-F]{32}")
+
+
+def new_version_id() -> str:
+    """What a new version is called."""
+    return secrets.token_hex(16)
 
 
 class Names:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.tokens import decode, encode
@@ -24,6 +25,8 @@ class PageRequest:
     number: int
     marker: str
     asked_size: str | None
+    kept: str = ""
+    """What else the request asked for, as the links to further pages repeat it."""
 
     def count(self, *, ragged: bool) -> int:
         """How many items this page holds at most."""
@@ -35,7 +38,7 @@ class PageRequest:
         """Path and query of the page that follows the marker."""
         token = encode(json.dumps({"NextMarker": f"2!{self.number + 1}!{marker}", "TargetLocation": 0}).encode())
         size = "" if self.asked_size is None else f"&maxresults={self.asked_size}"
-        return f"{path}?api-version={api_version}&$skiptoken={token}{size}"
+        return f"{path}?api-version={api_version}&$skiptoken={token}{size}{self.kept}"
 
 
 def page_request(parameters: Mapping[str, str]) -> PageRequest:
@@ -44,7 +47,9 @@ def page_request(parameters: Mapping[str, str]) -> PageRequest:
     size = MAXIMUM_PAGE_SIZE if asked_size is None else _size(asked_size)
     token = parameters.get("$skiptoken")
     number, marker = (1, "") if token is None else _place(token)
-    return PageRequest(size, number, marker, asked_size)
+    pending = parameters.get("includepending")
+    kept = "" if pending is None else f"&includePending={quote(pending)}"
+    return PageRequest(size, number, marker, asked_size, kept)
 
 
 def _size(text: str) -> int:

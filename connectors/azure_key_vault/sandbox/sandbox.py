@@ -29,6 +29,7 @@ from connectors.azure_key_vault.sandbox.challenge import Guard
 from connectors.azure_key_vault.sandbox.channel import Channel
 from connectors.azure_key_vault.sandbox.client_certificates import ClientCertificate, make_certificate
 from connectors.azure_key_vault.sandbox.clock import Clock
+from connectors.azure_key_vault.sandbox.clouds import cloud_named
 from connectors.azure_key_vault.sandbox.control import ControlSite
 from connectors.azure_key_vault.sandbox.demands import Demands
 from connectors.azure_key_vault.sandbox.document import document
@@ -47,18 +48,19 @@ from connectors.azure_key_vault.sandbox.vault import VaultSite
 from connectors.azure_key_vault.sandbox.visitor import consent
 
 CLOSING_SECONDS = 10
-HOST_NAMES = ("vault.azure.net", "vault.localhost", "vault.lab.test")
+LOCAL_NAMES = ("vault.localhost", "vault.lab.test")
 APPLICATION = "sandbox-app"
 
 
 class Sandbox:
     """A running local Azure. Made by `Sandbox.start`, ended by `close`."""
 
-    def __init__(self, vaults: Mapping[str, int], *, port: int, seed: int, folder: Path | None) -> None:
+    def __init__(self, vaults: Mapping[str, int], *, port: int, seed: int, folder: Path | None, cloud: str) -> None:
+        self.profile = cloud_named(cloud)
         self.clock = Clock()
         self.throttle = Throttle(self.clock)
         self.vaults = {name: _vault(name, count, seed, self.clock) for name, count in vaults.items()}
-        self.entra = Authority(self.clock, seed)
+        self.entra = Authority(self.clock, seed, self.profile)
         self.application = self.entra.register(APPLICATION)
         self.tenant = self.entra.home.tenant
         self.other_tenant = self.entra.other.tenant
@@ -100,6 +102,7 @@ class Sandbox:
         throttle: bool = False,
         seed: int = 1,
         folder: Path | None = None,
+        cloud: str = "public",
     ) -> Self:
         """A sandbox that answers from now on, in a daemon thread.
 
@@ -110,12 +113,13 @@ class Sandbox:
             throttle: whether Azure's limits apply.
             seed: the same seed gives the same contents and identifiers.
             folder: where `ca.pem` goes; None is a temporary folder that `close` removes.
+            cloud: which one it is: `public`, `usgov` or `china`.
 
         Raises:
             PortTaken: an OSError that names the port.
-            ValueError: a vault's name breaks Azure's rule.
+            ValueError: a vault's name breaks Azure's rule, or there is no such cloud.
         """
-        sandbox = cls(vaults, port=port, seed=seed, folder=folder)
+        sandbox = cls(vaults, port=port, seed=seed, folder=folder, cloud=cloud)
         sandbox.latency_seconds = latency_seconds
         sandbox.throttle(throttle)
         return sandbox
@@ -238,16 +242,14 @@ class Sandbox:
         return vault, self.vault_url(name)
 
     def _name(self, name: str, site: Site) -> None:
-        for suffix in HOST_NAMES:
+        for suffix in (self.profile.vault_suffix, *LOCAL_NAMES):
             self._by_name[f"{name}.{suffix}".lower().encode()] = site
 
     def _serve(self, context: ssl.SSLContext) -> None:
         self._context = context
         self._opening: set[asyncio.Task[None]] = set()
-        by_name = self._by_name = {
-            b"login.microsoftonline.com": self._sites["entra"],
-            b"management.azure.com": self._sites["arm"],
-        }
+        by_name = self._by_name = {login.encode(): self._sites["entra"] for login in self.profile.logins}
+        by_name[self.profile.arm_host.encode()] = self._sites["arm"]
         for name in self.vaults:
             self._name(name, self._sites[name])
         control = ControlSite(self)

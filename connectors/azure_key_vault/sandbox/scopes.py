@@ -10,11 +10,8 @@ import re
 from typing import NamedTuple
 
 from connectors.azure_key_vault.sandbox.aadsts import TokenError
+from connectors.azure_key_vault.sandbox.clouds import CLOUDS, PUBLIC, Cloud
 
-VAULT_AUDIENCE = "https://vault.azure.net"
-ARM_AUDIENCE = "https://management.azure.com"
-CLASSIC_ARM_AUDIENCE = "https://management.core.windows.net"
-GRAPH_AUDIENCE = "https://graph.microsoft.com"
 DEFAULT = ".default"
 
 Permission = tuple[str, str]
@@ -35,17 +32,31 @@ OPENID_SCOPES = {
     "offline_access": Delegated("Maintain access to data you have given it access to"),
 }
 _IMPERSONATION = "user_impersonation"
-CATALOGUE: dict[Permission, Delegated] = {
-    (VAULT_AUDIENCE, _IMPERSONATION): Delegated("Have full access to the Azure Key Vault service on your behalf"),
-    (ARM_AUDIENCE, _IMPERSONATION): Delegated("Access Azure Resource Manager as you"),
-    (GRAPH_AUDIENCE, "User.Read"): Delegated("Sign you in and read your profile"),
-    (GRAPH_AUDIENCE, "Directory.Read.All"): Delegated("Read directory data", administrators_only=True),
-} | {(GRAPH_AUDIENCE, name): delegated for name, delegated in OPENID_SCOPES.items()}
-REGISTERED: Permissions = {
-    VAULT_AUDIENCE: (_IMPERSONATION,),
-    ARM_AUDIENCE: (_IMPERSONATION,),
-    GRAPH_AUDIENCE: ("User.Read",),
-}
+SIGN_IN = PUBLIC.graph
+"""Under which resource the consents to OpenID's scopes are remembered, in every cloud."""
+
+
+def _catalogue(cloud: Cloud) -> dict[Permission, Delegated]:
+    impersonation = "Have full access to the Azure Key Vault service on your behalf"
+    return {
+        (cloud.vault_audience, _IMPERSONATION): Delegated(impersonation),
+        (cloud.arm_audience, _IMPERSONATION): Delegated("Access Azure Resource Manager as you"),
+        (cloud.graph, "User.Read"): Delegated("Sign you in and read your profile"),
+        (cloud.graph, "Directory.Read.All"): Delegated("Read directory data", administrators_only=True),
+        **{(cloud.graph, name): delegated for name, delegated in OPENID_SCOPES.items()},
+    }
+
+
+CATALOGUE = {permission: told for cloud in CLOUDS.values() for permission, told in _catalogue(cloud).items()}
+
+
+def registered(cloud: Cloud) -> Permissions:
+    """What an app of this cloud has registered to begin with."""
+    return {
+        cloud.vault_audience: (_IMPERSONATION,),
+        cloud.arm_audience: (_IMPERSONATION,),
+        cloud.graph: ("User.Read",),
+    }
 
 
 class Scope(NamedTuple):
@@ -61,6 +72,7 @@ class Scopes(NamedTuple):
 
     resources: tuple[Scope, ...]
     openid: frozenset[str]
+    cloud: Cloud = PUBLIC
 
     @property
     def audiences(self) -> list[str]:
@@ -71,13 +83,13 @@ class Scopes(NamedTuple):
         """What must be consented to; `.default` is what the app has registered (650057 if nothing)."""
         wanted: dict[Permission, Delegated] = {}
         for scope in self.resources:
-            audience = canonical(scope.audience)
+            audience = canonical(scope.audience, self.cloud)
             names = (scope.name,) if scope.name != DEFAULT else registered.get(audience, ())
             if not names:
                 raise TokenError(650057, f"The resource {audience} is not among the app's requested permissions.")
             wanted |= {(audience, name): CATALOGUE[audience, name] for name in names}
         openid = {name: OPENID_SCOPES[name] for name in OPENID_SCOPES if name in self.openid}
-        return wanted | {(GRAPH_AUDIENCE, name): delegated for name, delegated in openid.items()}
+        return wanted | {(SIGN_IN, name): delegated for name, delegated in openid.items()}
 
     def only_resource(self) -> Scopes:
         """The same, if it names at most one resource; 28000 otherwise."""
@@ -92,7 +104,9 @@ class Scopes(NamedTuple):
             return [name for name in OPENID_SCOPES if name in self.openid and name != "offline_access"]
         names: list[str] = []
         for scope in self.resources:
-            names += (scope.name,) if scope.name != DEFAULT else registered.get(canonical(scope.audience), ())
+            names += (
+                (scope.name,) if scope.name != DEFAULT else registered.get(canonical(scope.audience, self.cloud), ())
+            )
         return list(dict.fromkeys(names))
 
     def echo(self, registered: Permissions) -> str:
@@ -108,25 +122,25 @@ class Scopes(NamedTuple):
         return " ".join(dict.fromkeys(texts))
 
 
-def parse(text: str, *, strict: bool = False) -> Scopes:
+def parse(text: str, *, strict: bool = False, cloud: Cloud = PUBLIC) -> Scopes:
     """The scopes of a space-separated list; 70011, 500011 or 650053 when it is none."""
     if not _SCOPE_LIST.fullmatch(text):
         raise TokenError(70011, "The input parameter 'scope' has characters that no scope has.")
     words = list(dict.fromkeys(text.split()))
     openid = frozenset(word.lower() for word in words if word.lower() in OPENID_SCOPES)
-    resources = tuple(_scope(word, strict=strict) for word in words if word.lower() not in OPENID_SCOPES)
+    resources = tuple(_scope(word, strict=strict, cloud=cloud) for word in words if word.lower() not in OPENID_SCOPES)
     if len(resources) > 1 and any(scope.name == DEFAULT for scope in resources):
         raise TokenError(70011, "The scope .default cannot be combined with other scopes of resources.")
-    return Scopes(resources, openid)
+    return Scopes(resources, openid, cloud)
 
 
-def of_resource(resource: str, *, strict: bool = False) -> Scopes:
+def of_resource(resource: str, *, strict: bool = False, cloud: Cloud = PUBLIC) -> Scopes:
     """What the v1 parameter `resource` asks for: all that is registered, with a refresh token and an id token."""
-    audience = audience_of(resource, strict=strict)
-    return Scopes((Scope(audience, DEFAULT, f"{resource}/{DEFAULT}"),), frozenset(OPENID_SCOPES))
+    audience = audience_of(resource, strict=strict, cloud=cloud)
+    return Scopes((Scope(audience, DEFAULT, f"{resource}/{DEFAULT}"),), frozenset(OPENID_SCOPES), cloud)
 
 
-def for_application(text: str, *, strict: bool = False) -> str:
+def for_application(text: str, *, strict: bool = False, cloud: Cloud = PUBLIC) -> str:
     """The audience of a client credentials request: exactly one resource with `/.default`."""
     scopes = [scope for scope in text.split() if scope not in OPENID_SCOPES]
     if len(scopes) != 1:
@@ -134,37 +148,37 @@ def for_application(text: str, *, strict: bool = False) -> str:
     resource, separator, _ = scopes[0].rpartition(f"/{DEFAULT}")
     if not separator or not scopes[0].endswith(f"/{DEFAULT}"):
         raise TokenError(1002012)
-    return audience_of(resource, strict=strict)
+    return audience_of(resource, strict=strict, cloud=cloud)
 
 
-def audience_of(resource: str, *, strict: bool = False) -> str:
-    """The audience for a resource: Azure's, without the trailing slash, or a vault suffix on localhost.
+def audience_of(resource: str, *, strict: bool = False, cloud: Cloud = PUBLIC) -> str:
+    """The audience for a resource: the cloud's, without the trailing slash, or a vault suffix on localhost.
 
-    The slash is overlooked unless `strict`; 500011 for what is no resource.
+    The slash is overlooked unless `strict`; 500011 for what is no resource, or one of another cloud.
     """
     audience = resource.rstrip("/").lower()
-    if audience == CLASSIC_ARM_AUDIENCE:
+    if audience == cloud.classic_arm_audience:
         return f"{audience}/"
-    known = audience in _AUDIENCES or _LOCAL_RESOURCE.fullmatch(audience)
+    known = audience in cloud.audiences or _LOCAL_RESOURCE.fullmatch(audience)
     if not known or (strict and resource.endswith("/")):
         raise TokenError(500011, f"The resource principal named {resource[:100]} was not found in the tenant.")
     return audience
 
 
-def canonical(audience: str) -> str:
+def canonical(audience: str, cloud: Cloud) -> str:
     """The resource that an audience belongs to, as consents and registrations name it."""
-    if audience.rstrip("/") == CLASSIC_ARM_AUDIENCE:
-        return ARM_AUDIENCE
-    return VAULT_AUDIENCE if _LOCAL_RESOURCE.fullmatch(audience) else audience
+    if audience.rstrip("/") == cloud.classic_arm_audience:
+        return cloud.arm_audience
+    return cloud.vault_audience if _LOCAL_RESOURCE.fullmatch(audience) else audience
 
 
-def _scope(word: str, *, strict: bool) -> Scope:
+def _scope(word: str, *, strict: bool, cloud: Cloud) -> Scope:
     if "://" in word:
         prefix, _, name = word.rpartition("/")
     else:
-        prefix, name = GRAPH_AUDIENCE, word
-    audience = audience_of(prefix, strict=strict)
-    names = {known.lower(): known for resource, known in CATALOGUE if resource == canonical(audience)}
+        prefix, name = cloud.graph, word
+    audience = audience_of(prefix, strict=strict, cloud=cloud)
+    names = {known.lower(): known for resource, known in CATALOGUE if resource == canonical(audience, cloud)}
     if name.lower() == DEFAULT:
         return Scope(audience, DEFAULT, word)
     if name.lower() not in names:
@@ -172,6 +186,5 @@ def _scope(word: str, *, strict: bool) -> Scope:
     return Scope(audience, names[name.lower()], word)
 
 
-_AUDIENCES = (VAULT_AUDIENCE, ARM_AUDIENCE, GRAPH_AUDIENCE)
 _LOCAL_RESOURCE = re.compile(r"https://vault\.localhost(:[0-9]{1,5})?")
 _SCOPE_LIST = re.compile(r"[\x21\x23-\x5B\x5D-\x7E \t]*")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from connectors.azure_key_vault.sandbox import bodies
+from connectors.azure_key_vault.sandbox import bodies, issuing
+from connectors.azure_key_vault.sandbox.api_versions import WITH_CHOSEN_TYPE
 from connectors.azure_key_vault.sandbox.calls import RESTORE, Call, Collection, Reply, Route, Router
+from connectors.azure_key_vault.sandbox.certificate_policy import PEM
 from connectors.azure_key_vault.sandbox.errors import Refused
 from connectors.azure_key_vault.sandbox.exchange import Request, compact, parse_object
-from connectors.azure_key_vault.sandbox.state import Secret, Vault
+from connectors.azure_key_vault.sandbox.state import Secret, Vault, Version
 from connectors.azure_key_vault.sandbox.throttle import CREATE_COST, OTHER_COST
 from connectors.azure_key_vault.sandbox.wire import Writer
 
@@ -46,6 +49,9 @@ class SecretCalls(Collection[Secret]):
             raise _disabled("get")
         if not self.vault.expired_readable:
             self._check_window(version.nbf, version.exp)
+        chosen = call.parameters.get("outcontenttype", "") if call.generation >= WITH_CHOSEN_TYPE else ""
+        if chosen and secret.managed and chosen != version.content_type:
+            version = replace(version, value=_as_type(version, chosen), value_json=None)
         return self.writer(call).bundle(secret, version)
 
     def _put(self, call: Call) -> bytes:
@@ -80,6 +86,13 @@ class SecretCalls(Collection[Secret]):
             raise Refused(403, "Forbidden", "Operation get is not allowed on a secret that is not yet valid.")
         if exp is not None and now >= exp:
             raise Refused(403, "Forbidden", "Operation get is not allowed on an expired secret.")
+
+
+def _as_type(version: Version, chosen: str) -> str:
+    """The value of a certificate's secret as PEM, where it is kept as PFX; 400 for anything else."""
+    if chosen != PEM:
+        raise Refused(400, "BadParameter", f"outContentType can be {PEM} only.")
+    return issuing.as_pem(version.value)
 
 
 def _secret(method: str, rest: list[str]) -> Route | None:

@@ -25,6 +25,7 @@ def serve(
     throttle: bool = False,
     seed: int = 1,
     on_ready: Callable[[str], None] = print,
+    cloud: str = "public",
 ) -> None:
     """Runs a sandbox until SIGTERM or SIGINT. To be called in the main thread.
 
@@ -35,10 +36,12 @@ def serve(
     Raises:
         PortTaken: an OSError that names the port.
         OSError: the document cannot be written.
-        ValueError: a vault's name breaks Azure's rule.
+        ValueError: a vault's name breaks Azure's rule, or there is no such cloud.
     """
     with _signal_to_end() as ended:
-        sandbox = Sandbox.start(vaults, port=port, latency_seconds=latency_seconds, throttle=throttle, seed=seed)
+        sandbox = Sandbox.start(
+            vaults, port=port, latency_seconds=latency_seconds, throttle=throttle, seed=seed, cloud=cloud
+        )
         with sandbox:
             if write is not None:
                 write_document(sandbox, write)

@@ -19,14 +19,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from connectors.azure_key_vault.sandbox.clouds import CLOUDS
+
 LIFETIME_DAYS = 365
 HOST_NAMES = (
     "localhost",
     "*.vault.localhost",
     "*.vault.lab.test",
-    "*.vault.azure.net",
-    "login.microsoftonline.com",
-    "management.azure.com",
+    *(name for cloud in CLOUDS.values() for name in (f"*.{cloud.vault_suffix}", *cloud.logins, cloud.arm_host)),
 )
 ADDRESSES = ("127.0.0.1", "::1")
 

@@ -81,11 +81,11 @@ class TokenEndpoint:
         call.client.require_proof()
         assert call.directory is not None
         form = call.form
-        strict = self._authority.policy.strict_resources
+        strict, cloud = self._authority.policy.strict_resources, self._authority.cloud
         if call.v2:
-            audience = asked.for_application(required(form, "scope"), strict=strict)
+            audience = asked.for_application(required(form, "scope"), strict=strict, cloud=cloud)
         else:
-            audience = asked.audience_of(required(form, "resource"), strict=strict)
+            audience = asked.audience_of(required(form, "resource"), strict=strict, cloud=cloud)
         application, proof = call.client
         token, lifetime, expires = call.directory.issue(application, audience, asked=call.claims, proof=proof)
         answer: dict[str, Any] = {"token_type": "Bearer", **_times(lifetime, expires, call.claims)}
@@ -148,13 +148,14 @@ class TokenEndpoint:
 
     def _scopes(self, call: Call, grant: Grant) -> Scopes:
         """What the token is to be for: one resource, and only what has been consented to (65001)."""
-        form, strict = call.form, self._authority.policy.strict_resources
+        form, strict, cloud = call.form, self._authority.policy.strict_resources, self._authority.cloud
         if call.v2 and form.get("scope"):
-            scopes = asked.parse(form["scope"], strict=strict)
+            scopes = asked.parse(form["scope"], strict=strict, cloud=cloud)
             if not scopes.resources and len(grant.scopes.audiences) == 1:
                 scopes = scopes._replace(resources=grant.scopes.resources)
         elif not call.v2 and form.get("resource"):
-            scopes = asked.of_resource(form["resource"], strict=strict)._replace(openid=grant.scopes.openid)
+            scopes = asked.of_resource(form["resource"], strict=strict, cloud=cloud)
+            scopes = scopes._replace(openid=grant.scopes.openid)
         else:
             scopes = grant.scopes
         scopes.only_resource()
@@ -175,7 +176,7 @@ class TokenEndpoint:
             raise TokenError(50076, claims=call.claims.step_up)
         registered = grant.application.permissions
         names = scopes.granted_names(registered)
-        audience = scopes.audiences[0] if scopes.resources else asked.GRAPH_AUDIENCE
+        audience = scopes.audiences[0] if scopes.resources else grant.directory.cloud.graph
         token, lifetime, expires = user_tokens.access_token(
             grant, audience, names, proof=call.client.proof, asked=call.claims
         )

@@ -76,7 +76,7 @@ def id_token(grant: Grant, openid: frozenset[str], *, issuer: str, nonce: str | 
     if v2 and "email" in openid:
         claims["email"] = user.mail
     if v2 and user.guest:
-        claims["idp"] = _home_issuer(user)
+        claims["idp"] = directory.cloud.issuer(user.home_tenant)
     return directory.tokens.issue(claims, ID_TOKEN_SECONDS)[0]
 
 
@@ -88,12 +88,8 @@ def client_info(grant: Grant) -> str:
 
 def _names_v1(directory: Directory, user: User) -> Claims:
     if user.guest:
-        return {"idp": _home_issuer(user), "email": user.mail, "unique_name": user.mail}
+        return {"idp": directory.cloud.issuer(user.home_tenant), "email": user.mail, "unique_name": user.mail}
     return {"unique_name": user.mail, "upn": user.mail}
-
-
-def _home_issuer(user: User) -> str:
-    return f"https://sts.windows.net/{user.home_tenant}/"
 
 
 def _pairwise(user: User, party: str) -> str:

@@ -6,11 +6,10 @@ only then the body and the object. A request without a good token is challenged 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from connectors.azure_key_vault.sandbox.api_versions import generation_of
 from connectors.azure_key_vault.sandbox.authority_calls import AuthorityCalls
 from connectors.azure_key_vault.sandbox.calls import Call, Collection, Reply, Route
 from connectors.azure_key_vault.sandbox.certificate_calls import CertificateCalls
@@ -26,13 +25,10 @@ from connectors.azure_key_vault.sandbox.exchange import (
     compact,
 )
 from connectors.azure_key_vault.sandbox.key_calls import KeyCalls
+from connectors.azure_key_vault.sandbox.names import OBJECT_NAME, VERSION_ID
 from connectors.azure_key_vault.sandbox.secret_calls import SecretCalls
 from connectors.azure_key_vault.sandbox.state import Vault
 from connectors.azure_key_vault.sandbox.throttle import OTHER_COST, Throttle
-from connectors.azure_key_vault.sandbox.wire import API_VERSIONS, LATEST_API_VERSION
-
-OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
-VERSION_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 HEADERS = (
     JSON_LINE + b"Cache-Control: no-cache\r\nPragma: no-cache\r\nExpires: -1\r\n"
@@ -111,7 +107,7 @@ class VaultSite:
         if self._throttle.on:
             self._pay(route, request)
         parameters = request.parameters
-        generation = generation_of(parameters)
+        generation = generation_of(parameters, route.kind)
         if route.name and not OBJECT_NAME.fullmatch(route.name):
             raise Refused(400, "BadParameter", f"The request URI contains an invalid name: {route.name}")
         vault.check(route.kind, claims, route.name)
@@ -158,20 +154,6 @@ def error_answer(refused: Refused, headers: bytes) -> Answer:
     if isinstance(refused, Throttled) and refused.wait_seconds is not None:
         headers += b"Retry-After: %d\r\n" % refused.wait_seconds
     return Answer(refused.status, compact({"error": error}), headers)
-
-
-def generation_of(parameters: Mapping[str, str]) -> int:
-    """Which members an API version knows; 400 when it is missing or unknown."""
-    api_version = parameters.get("api-version")
-    if not api_version:
-        raise Refused(400, "BadParameter", "The query parameter api-version is required.")
-    generation = API_VERSIONS.get(api_version)
-    if generation is None:
-        generation = API_VERSIONS.get(api_version.partition("-preview")[0])
-    if generation is None:
-        message = f"The api-version is not recognised. The latest supported is {LATEST_API_VERSION}."
-        raise Refused(400, "BadParameter", message)
-    return generation
 
 
 _LIMIT_REACHED = "Reason: VaultRequestTypeLimitReached"

@@ -8,26 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from connectors.azure_key_vault.sandbox.api_versions import WITH_PREVIOUS_VERSION, WITH_RECOVERABLE_DAYS
 from connectors.azure_key_vault.sandbox.exchange import compact
 from connectors.azure_key_vault.sandbox.shelf import Deleted
 from connectors.azure_key_vault.sandbox.state import Secret, Vault, Version
-
-API_VERSIONS: dict[str, int] = {
-    "2016-10-01": 0,
-    "7.0": 0,
-    "7.1": 1,
-    "7.2": 1,
-    "7.3": 1,
-    "7.4": 1,
-    "7.5": 1,
-    "7.6": 1,
-    "2025-07-01": 2,
-    "2026-03-01-preview": 2,
-    "2026-04-01": 2,
-}
-LATEST_API_VERSION = "2026-04-01"
-GENERATION_WITH_RECOVERABLE_DAYS = 1
-GENERATION_WITH_PREVIOUS_VERSION = 2
 
 
 class Described(Protocol):
@@ -49,7 +33,7 @@ def attributes_of(version: Described, vault: Vault, generation: int) -> dict[str
         attributes["exp"] = version.exp
     attributes |= {"created": version.created, "updated": version.updated}
     level = vault.recovery_level
-    if generation < GENERATION_WITH_RECOVERABLE_DAYS:
+    if generation < WITH_RECOVERABLE_DAYS:
         return attributes | {"recoveryLevel": level.removeprefix("Customized")}
     return attributes | {"recoveryLevel": level, "recoverableDays": vault.retention_days}
 
@@ -129,6 +113,6 @@ class Writer:
         if secret.managed:
             document["kid"] = f"{self._base}/keys/{secret.name}/{version.id}"
         place = secret.versions.index(version)
-        if place and self._generation >= GENERATION_WITH_PREVIOUS_VERSION:
+        if place and self._generation >= WITH_PREVIOUS_VERSION:
             document["previousVersion"] = secret.versions[place - 1].id
         return document

@@ -7,7 +7,7 @@ form does not show.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from connectors.descriptor import Descriptor, Setting
@@ -119,20 +119,30 @@ def auth_field(descriptor: Descriptor, typed: Sent, attributes: Mapping[str, str
     return Field("auth", "Authentication type", SELECT, typed.get("auth", ""), choices=choices, attributes=attributes)
 
 
-def setting_field(setting: Setting, typed: Sent) -> Field:
-    """One of the connector's own settings."""
+def setting_field(setting: Setting, typed: Sent, found: Sequence[tuple[str, str]] | None = None) -> Field:
+    """One of the connector's own settings; with what the system offers for it, one of those is chosen."""
     help_text = setting.help[:1].upper() + setting.help[1:]
     return Field(
         SETTING + setting.name,
         setting.title,
-        CHECKBOX if setting.kind == "boolean" else "text",
+        CHECKBOX if setting.kind == "boolean" else SELECT if found else "text",
         typed.get(SETTING + setting.name, ""),
         help=help_text if help_text.endswith((".", "?")) else f"{help_text}.",
         required=setting.required and setting.kind != "boolean",
         placeholder=example_of(setting),
         how_to=how_to_of(setting.name),
         is_code=setting.kind in ("url", "folder"),
+        choices=_found(setting, typed.get(SETTING + setting.name, ""), found or ()),
+        attributes={"autofocus": ""} if found else {},
     )
+
+
+def _found(setting: Setting, value: str, found: Sequence[tuple[str, str]]) -> list[Choice]:
+    """What the system offers, with what is typed already, and, where it need not be chosen, none."""
+    named = [Choice(one, title if title == one else f"{title} ({one})") for one, title in found]
+    if value and value.lower() not in {one.lower() for one, _ in found}:
+        named.insert(0, Choice(value, f"{value}, which the app does not see"))
+    return [Choice("", "Choose one" if setting.required else "All that the app sees"), *named]
 
 
 def limit_fields(descriptor: Descriptor, typed: Sent) -> list[Field]:

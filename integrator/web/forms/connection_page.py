@@ -40,6 +40,12 @@ class Chosen:
     clouds: Sequence[CloudProfile] = ()
     has_global: bool = False
 
+    @property
+    def home(self) -> CloudProfile | None:
+        """The cloud that the iClient is registered in, where its provider has clouds."""
+        uses_clouds = self.iclient is not None and providers.provider(self.iclient.provider).uses_clouds
+        return self.cloud if uses_clouds else None
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPage:
@@ -49,6 +55,8 @@ class ConnectionPage:
     typed: Sent
     chosen: Chosen
     errors: Mapping[str, str] = field(default_factory=dict)
+    found: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """What the system offers for a setting, once it was asked."""
     stored: str = ""
     """The name of the connection that is changed; empty for a new one."""
 
@@ -77,10 +85,15 @@ class ConnectionPage:
     def settings(self, *, advanced: bool) -> list[tuple[Field, str]]:
         """The connector's settings, each with the classes that show it for its API types alone."""
         return [
-            (self._told(form.setting_field(one, self.typed)), _planes(one.api_types))
+            (self._told(form.setting_field(one, self.typed, self.found.get(one.name))), _planes(one.api_types))
             for one in self.descriptor.settings
             if form.is_advanced(one) is advanced
         ]
+
+    def can_be_looked_up(self, one: Field) -> bool:
+        """Whether the system can be asked what there is for this field."""
+        name = one.name.removeprefix(form.SETTING)
+        return any(setting.offers and setting.name == name for setting in self.descriptor.settings)
 
     def limits(self) -> list[Field]:
         """What it may use."""
@@ -103,7 +116,7 @@ class ConnectionPage:
 
     def place(self) -> Told:
         """What the vault's URL is."""
-        return recognized(self._address, self.chosen.clouds, self.chosen.cloud)
+        return recognized(self._address, self.chosen.clouds, self.chosen.home, self.descriptor.name)
 
     def wrong(self) -> list[Field]:
         """Every field with an error, in the order of the page, for the summary."""
@@ -195,7 +208,7 @@ def wrong(descriptor: Descriptor, typed: Sent, chosen: Chosen) -> dict[str, str]
     if descriptor.auth_types:
         errors |= _wrong_iclient(typed, chosen) | _wrong_scopes(descriptor.name, typed, chosen)
     if is_of_cloud(descriptor.name) and typed.get("api_type") == "data":
-        errors |= _wrong_vault(typed.get(form.SETTING + VAULT_URL, ""), chosen)
+        errors |= _wrong_vault(descriptor.name, typed.get(form.SETTING + VAULT_URL, ""), chosen)
     return errors
 
 
@@ -208,21 +221,15 @@ def _planes(api_types: Sequence[str]) -> str:
     return " ".join(["for-plane", *(f"for-{name}" for name in api_types)]) if api_types else ""
 
 
-def _wrong_vault(address: str, chosen: Chosen) -> dict[str, str]:
+def _wrong_vault(connector: str, address: str, chosen: Chosen) -> dict[str, str]:
     """What is wrong with a vault's address that is no empty one, or with the cloud that it is in."""
-    told = recognized(address, chosen.clouds, chosen.cloud)
+    told = recognized(address, chosen.clouds, chosen.home, connector)
     if told.tone == "bad":
         return {form.SETTING + VAULT_URL: f"Vault URL: {told.sentence[:1].lower()}{told.sentence[1:]}"}
-    if told.cloud and chosen.cloud is not None and _differs(told, chosen):
-        sentence = f"This vault is in cloud {told.cloud}, and the iClient is registered in {chosen.cloud.name}"
+    if told.cloud and chosen.home is not None and told.cloud != chosen.home.name:
+        sentence = f"This vault is in cloud {told.cloud}, and the iClient is registered in {chosen.home.name}"
         return {"iclient": f"{sentence}: choose one of the vault's cloud."}
     return {}
-
-
-def _differs(told: Told, chosen: Chosen) -> bool:
-    iclient = chosen.iclient
-    uses_clouds = iclient is not None and providers.provider(iclient.provider).uses_clouds
-    return uses_clouds and chosen.cloud is not None and told.cloud != chosen.cloud.name
 
 
 def _wrong_iclient(typed: Sent, chosen: Chosen) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from flows.errors import FlowDefinitionError
 from flows.mapping import check_expression
 from integrator.web.drafts import Sent
-from integrator.web.forms import flow_mapping, flow_schedule
+from integrator.web.forms import flow_actions, flow_mapping, flow_options, flow_schedule
 from integrator.web.forms.flow_ends import End
 from integrator.web.forms.flow_mapping import Line
 
@@ -21,7 +21,9 @@ TARGET: Final = "target."
 RULES: Final = "rules"
 """The name under which an error of the mapping as a whole is told."""
 YES: Final = "yes"
-PARTS: Final = ("source", "mapping", "destination", "schedule")
+PARTS: Final = ("source", "actions", "mapping", "destination", "schedule")
+NOWHERE: Final = "-"
+"""The destination of a flow that ends in its last action."""
 OPERATION: Final = "upsert"
 
 _FIELDS: Final = {
@@ -40,7 +42,6 @@ _FIELDS: Final = {
     "schedule.timezone": (flow_schedule.ZONE, "Time zone"),
     "schedule.missed": (flow_schedule.MISSED, "Missed runs"),
 }
-LABELS: Final = {path: label for path, (_, label) in _FIELDS.items()}
 
 
 def usual(zone: str) -> Sent:
@@ -52,7 +53,7 @@ def usual(zone: str) -> Sent:
 
 def typed_of(document: Mapping[str, Any], zone: str) -> Sent:
     """A stored document as the form would send it."""
-    export, step = document["exports"][0], document["steps"][0]["import"]
+    export, step = document["exports"][0], document["steps"][-1].get("import", {"connection": NOWHERE, "resource": ""})
     typed = Sent({NAME: document["name"], "part": PARTS[0]})
     for name in ("connection", "resource", "where"):
         typed[SOURCE + name] = str(export.get(name, ""))
@@ -63,28 +64,58 @@ def typed_of(document: Mapping[str, Any], zone: str) -> Sent:
     for name in ("adopt", "plaintext"):
         typed[TARGET + name] = YES if step.get(name) else ""
     flow_mapping.put(typed, flow_mapping.of_document(step.get("mapping", ())))
+    flow_actions.put(typed, flow_actions.of_document(document["steps"]))
+    flow_options.put(typed, step)
     typed.update(flow_schedule.typed_of(document.get("schedule"), zone))
     return typed
 
 
-def document_of(typed: Sent, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def document_of(typed: Sent, before: Mapping[str, Any] | None = None, target: End | None = None) -> dict[str, Any]:
     """The document of what was typed; `before` is the stored one, whose unseen parts stay."""
     document = dict(before or {})
     document[NAME] = typed.get(NAME, "").strip()
     document["exports"] = [_export(typed, (document.get("exports") or [{}])[0])]
-    document["steps"] = [{"import": _import(typed, (document.get("steps") or [{}])[0].get("import", {}))}]
+    steps = document.get("steps") or [{}]
+    document["steps"] = flow_actions.document_of(flow_actions.acts_of(typed), steps)
+    if not ends_in_action(typed):
+        stored = steps[-1].get("import", {})
+        options = flow_options.document_of(typed, target.chosen if target else None, stored)
+        document["steps"].append({"import": _import(typed, stored, options)})
     schedule = flow_schedule.document_of(typed, document.get("schedule"))
     document.pop("schedule", None)
     return document | ({"schedule": schedule} if schedule else {})
 
 
-def field_of(path: str, lines: Sequence[Line]) -> str:
+def ends_in_action(typed: Sent) -> bool:
+    """Whether the last action is what the flow does with a record."""
+    return typed.get(TARGET + "connection") == NOWHERE and bool(flow_actions.acts_of(typed))
+
+
+def labels(typed: Sent) -> dict[str, str]:
+    """What each part of the document of what was typed is called."""
+    return {path: label for path, (_, label) in _fields(typed).items()}
+
+
+def _fields(typed: Sent) -> dict[str, tuple[str, str]]:
+    """Each part of the document: its field, and what that is called. The import is the last of the steps."""
+    acts = flow_actions.acts_of(typed)
+    last = f"steps.{len(acts)}.import"
+    moved = {path.replace("steps.0.import", last): told for path, told in _FIELDS.items()}
+    return {**moved, last: (RULES, "Mapping"), **flow_actions.labels(acts)}
+
+
+def field_of(path: str, lines: Sequence[Line], typed: Sent) -> str:
     """The form's field that this part of a document came from."""
-    if path.startswith("steps.0.import.mapping."):
-        position = int(path.split(".")[4])
+    known = _fields(typed)
+    mapping = f"steps.{len(flow_actions.acts_of(typed))}.import.mapping."
+    if path.startswith(mapping):
+        position = int(path.removeprefix(mapping).partition(".")[0])
         filled = [number for number, line in enumerate(lines) if not line.is_empty]
         return f"rule.{filled[position]}.text" if position < len(filled) else RULES
-    return _FIELDS[path][0] if path in _FIELDS else ""
+    option = path.partition(".import.options")[2]
+    if path.startswith("steps.") and option:
+        return flow_options.PREFIX + option.removeprefix(".").partition(".")[0]
+    return known[path][0] if path in known else ""
 
 
 def wrong(typed: Sent, source: End | None, target: End | None) -> dict[str, str]:
@@ -101,7 +132,11 @@ def wrong(typed: Sent, source: End | None, target: End | None) -> dict[str, str]
     whole = flow_mapping.wrong_as_a_whole(lines, known[1])
     if whole and not any(name.startswith("rule.") for name in errors):
         errors[RULES] = whole
-    errors |= _wrong_end(typed, TARGET, "destination", target) | _wrong_operation(typed, target)
+    if ends_in_action(typed):
+        if any(not line.is_empty for line in lines):
+            errors[RULES] = "The flow ends in its last action, which takes its own inputs: remove these rows."
+    else:
+        errors |= _wrong_end(typed, TARGET, "destination", target) | _wrong_operation(typed, target)
     return errors | flow_schedule.wrong(typed)
 
 
@@ -122,12 +157,14 @@ def part_of(field: str) -> str:
         return "destination"
     if field == RULES or field.startswith("rule."):
         return "mapping"
+    if field.startswith(f"{flow_actions.ACT}."):
+        return "actions"
     return "schedule" if field.startswith(flow_schedule.PREFIX) else "source"
 
 
 def _wrong_end(typed: Sent, prefix: str, word: str, end: End | None) -> dict[str, str]:
     name = typed.get(prefix + "connection", "")
-    if not name:
+    if not name or name == NOWHERE:
         return {prefix + "connection": f"Connection of the {word} is not chosen: choose one."}
     if end is None:
         return {prefix + "connection": f"There is no connection {name} any more: choose another one."}
@@ -156,11 +193,12 @@ def _export(typed: Sent, before: Mapping[str, Any]) -> dict[str, Any]:
     return _merged(before, told)
 
 
-def _import(typed: Sent, before: Mapping[str, Any]) -> dict[str, Any]:
+def _import(typed: Sent, before: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {name: typed.get(TARGET + name, "").strip() for name in ("connection", "resource")}
     operation = typed.get(TARGET + "operation", "")
     told["operation"] = "" if operation == OPERATION else operation
     told |= {name: typed.get(TARGET + name) == YES for name in ("adopt", "plaintext")}
+    told["options"] = options
     told["mapping"] = flow_mapping.document_of(flow_mapping.lines_of(typed))
     return _merged(before, told)
 
@@ -169,4 +207,4 @@ def _merged(before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any
     """What was there, with what is told now; what is as it is by default is left out, but for what has to be there."""
     made = {key: value for key, value in before.items() if key not in told}
     needed = ("connection", "resource")
-    return made | {key: value for key, value in told.items() if value not in ("", False, []) or key in needed}
+    return made | {key: value for key, value in told.items() if value not in ("", False, [], {}) or key in needed}

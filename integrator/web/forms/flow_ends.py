@@ -92,13 +92,13 @@ def _why_not(name: str, takes: Sequence[str], system: str, what: str) -> str:
 
 
 def end_of(rows: Sequence[EndRow], name: str, resource: str, *, reads: bool) -> End | None:
-    """The end that is chosen. Where its connector has one resource only, that one is meant."""
+    """The end that is chosen. Where no resource is chosen yet, the first is meant: the list shows it as chosen."""
     row = next((one for one in rows if one.name == name), None)
     if row is None:
         return None
     descriptor = connectors.descriptor_of(row.connector)
     known = _usable(row, descriptor, reads=reads)
-    if not resource and len(known) == 1 and not known[0].is_pattern:
+    if not resource and known and not any(one.is_pattern for one in known):
         resource = known[0].name
     return End(row, descriptor, known, resource)
 

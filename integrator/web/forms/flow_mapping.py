@@ -8,19 +8,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Final
 
 from connectors.descriptor import ResourceDescriptor
+from flows import names
 from flows.errors import FlowDefinitionError
 from flows.expressions import WHOLE_RECORD, Expression, jmespath_expression, template_expression
+from flows.model import MappingRule
 from integrator.web.drafts import Sent
 from integrator.web.fields import Choice
 
 TO: Final = "rule.to"
 KIND: Final = "rule.kind"
 TEXT: Final = "rule.text"
+NAME: Final = "rule.name"
 FROM: Final = "from"
 TEMPLATE: Final = "template"
+CODEC: Final = "codec"
+DECODE: Final = "decode"
 KINDS: Final = (Choice(FROM, "Field or expression"), Choice(TEMPLATE, "Template"))
 MOST_ROWS: Final = 200
 _PREFACES: Final = re.compile(r": (?:Invalid jmespath expression|Bad jmespath expression): ?", re.IGNORECASE)
@@ -37,6 +43,21 @@ class Line:
     to: str = ""
     kind: str = FROM
     text: str = ""
+    name: str = ""
+    """What becomes of it as a name: `codec:env`, `decode:env`; empty: it stays as it is."""
+
+    @property
+    def codec(self) -> dict[str, str]:
+        """The same as a rule has it."""
+        word, _, name = self.name.partition(":")
+        return {word: name} if word in (CODEC, DECODE) else {}
+
+    @property
+    def rule(self) -> MappingRule:
+        """The rule that it means."""
+        if self.kind == TEMPLATE:
+            return MappingRule(self.to, template=self.text, **self.codec)
+        return MappingRule(self.to, from_=self.text, **self.codec)
 
     @property
     def is_empty(self) -> bool:
@@ -64,33 +85,32 @@ class LineTold:
 def lines_of(typed: Sent) -> list[Line]:
     """The rows, empty ones too."""
     columns = (typed.getlist(TO), typed.getlist(KIND), typed.getlist(TEXT))
+    codec = chain(typed.getlist(NAME), repeat(""))
     return [
-        Line(to.strip(), kind if kind == TEMPLATE else FROM, text.strip())
-        for to, kind, text in zip(*columns, strict=False)
+        Line(to.strip(), kind if kind == TEMPLATE else FROM, text.strip(), name)
+        for (to, kind, text), name in zip(zip(*columns, strict=False), codec, strict=False)
     ][:MOST_ROWS]
 
 
 def put(typed: Sent, lines: Sequence[Line]) -> None:
     """Let these be the rows."""
-    for name in (TO, KIND, TEXT):
+    for name in (TO, KIND, TEXT, NAME):
         typed.poplist(name)
     if lines:
         typed.setlist(TO, [line.to for line in lines])
         typed.setlist(KIND, [line.kind for line in lines])
         typed.setlist(TEXT, [line.text for line in lines])
+        typed.setlist(NAME, [line.name for line in lines])
 
 
 def of_document(rules: Sequence[Mapping[str, Any]]) -> list[Line]:
     """Stored rules as rows."""
-    return [
-        Line(rule["to"], TEMPLATE, rule["template"]) if "template" in rule else Line(rule["to"], FROM, rule["from"])
-        for rule in rules
-    ]
+    return [_line(rule) for rule in rules]
 
 
 def document_of(lines: Sequence[Line]) -> list[dict[str, str]]:
     """The rows as a document has them."""
-    return [{"to": line.to, line.kind: line.text} for line in lines if not line.is_empty]
+    return [{"to": line.to, line.kind: line.text, **line.codec} for line in lines if not line.is_empty]
 
 
 def pressed(lines: Sequence[Line], button: str) -> list[Line]:
@@ -168,6 +188,12 @@ def wrong_as_a_whole(lines: Sequence[Line], target: ResourceDescriptor | None) -
     return f"The destination needs {' and '.join(missing)}: add a row for {missing[0]}." if missing else ""
 
 
+def _line(rule: Mapping[str, Any]) -> Line:
+    kind = TEMPLATE if TEMPLATE in rule else FROM
+    word = next((word for word in (CODEC, DECODE) if word in rule), "")
+    return Line(rule["to"], kind, rule[kind], f"{word}:{rule[word]}" if word else "")
+
+
 def _wrong(line: Line, seen: set[str], target: ResourceDescriptor | None) -> tuple[str, str]:
     if line.is_empty:
         return "text", ""
@@ -190,11 +216,11 @@ def _odd(line: Line, source: ResourceDescriptor | None, *, values: bool) -> str:
     """What is no error before the flow runs, and still hardly meant."""
     if source is None:
         return ""
-    names = compiled(line).names - {WHOLE_RECORD}
-    missing = sorted(names - set(source.fields)) if source.fields and not source.open_fields else []
+    taken = compiled(line).names - {WHOLE_RECORD}
+    missing = sorted(taken - set(source.fields)) if source.fields and not source.open_fields else []
     if missing:
         return f"{source.title} has no field {missing[0]}; it has: {', '.join(source.fields)}."
-    if not values and "get" in source.verbs and (secret := sorted(names & set(source.secret_fields))):
+    if not values and "get" in source.verbs and (secret := sorted(taken & set(source.secret_fields))):
         return f"{secret[0]} stays empty: the source is read without values."
     return ""
 
@@ -206,4 +232,13 @@ def plain(error: FlowDefinitionError) -> str:
 
 def compiled(line: Line) -> Expression:
     """The row's expression. Raises FlowDefinitionError."""
+    for name in line.codec.values():
+        names.codec(name)
     return template_expression(line.text) if line.kind == TEMPLATE else jmespath_expression(line.text)
+
+
+def codecs(word: str) -> list[Choice]:
+    """What can be made of a name, or (`decode`) of what was made of one."""
+    examples = {one.name: one.example if word == CODEC else one.example[::-1] for one in names.CODECS.values()}
+    undo = "" if word == CODEC else "undo "
+    return [Choice(f"{word}:{name}", f"{undo}{name}: {' → '.join(told)}") for name, told in examples.items()]

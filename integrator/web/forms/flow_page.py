@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from flows.model import Export, Flow, Import, MappingRule
+from flows.model import Export, Flow, Import
+from flows.names import CODECS, Codec
 from integrator.preview import Preview
 from integrator.store.listing_ends import EndRow
 from integrator.web.drafts import Sent
 from integrator.web.fields import Choice, Field
 from integrator.web.flow_words import mapping_words, source_words, target_words
 from integrator.web.forms import flow as form
-from integrator.web.forms import flow_ends, flow_mapping, flow_schedule
+from integrator.web.forms import flow_actions, flow_ends, flow_mapping, flow_options, flow_schedule
 from integrator.web.forms.flow_ends import End
 
 
@@ -81,8 +82,19 @@ class FlowPage:
         )
 
     def connections(self, *, reads: bool) -> list[Choice]:
-        """The connections to choose from."""
-        return flow_ends.choices(self.rows, reads=reads)
+        """The connections to choose from; a flow with actions may have no destination."""
+        there = flow_ends.choices(self.rows, reads=reads)
+        if reads or not flow_actions.acts_of(self.typed):
+            return there
+        return [*there, Choice(form.NOWHERE, "None: the flow ends in its last action")]
+
+    def acts(self) -> list[flow_actions.ActTold]:
+        """The action steps, each with what it takes."""
+        return flow_actions.told(flow_actions.acts_of(self.typed), self.rows, self.errors)
+
+    def action_connections(self) -> list[Choice]:
+        """The connections on which something can be done."""
+        return flow_actions.choices(self.rows)
 
     def has_values(self) -> bool:
         """Whether the source reads values by calls of their own."""
@@ -104,9 +116,24 @@ class FlowPage:
     def lines(self) -> list[flow_mapping.LineTold]:
         """The rows of the mapping, each with what is to be said beside it."""
         source, target = self.source, self.target
-        known = (source.chosen if source else None, target.chosen if target else None)
+        made = tuple(act.field for act in flow_actions.acts_of(self.typed))
+        chosen = source.chosen if source else None
+        if chosen is not None and chosen.fields:
+            chosen = replace(chosen, fields=(*chosen.fields, *made))
+        known = (chosen, target.chosen if target else None)
         values = self.value(form.SOURCE + "values") == form.YES
         return flow_mapping.told(flow_mapping.lines_of(self.typed), *known, values=values)
+
+    def codecs(self) -> list[tuple[str, list[Choice]]]:
+        """What can become of a name, by direction."""
+        return [
+            ("Make a name that a vault takes", flow_mapping.codecs(flow_mapping.CODEC)),
+            ("Make of such a name what it was", flow_mapping.codecs(flow_mapping.DECODE)),
+        ]
+
+    def known_codecs(self) -> list[Codec]:
+        """The codecs, each with its help."""
+        return [*CODECS.values()]
 
     def plaintext_hint(self) -> str:
         """What is said where values would become readable and that is not allowed yet."""
@@ -121,6 +148,10 @@ class FlowPage:
         """Whether readable values can be allowed here."""
         chosen = self.target.chosen if self.target else None
         return chosen is None or chosen.plaintext or self.value(form.TARGET + "plaintext") == form.YES
+
+    def options(self) -> list[flow_options.OptionTold]:
+        """What the destination's resource can be told besides."""
+        return flow_options.told(self.typed, self.target.chosen if self.target else None, self.errors)
 
     def usual_operations(self) -> list[flow_ends.Operation]:
         """The operations while no destination is chosen."""
@@ -145,6 +176,7 @@ class FlowPage:
         rules = flow_mapping.document_of(flow_mapping.lines_of(self.typed))
         return [
             self._end_card("source", "Source", self.source, self._source_words(), is_wrong="source" in wrong),
+            self._actions_card(is_wrong="actions" in wrong),
             Card("mapping", "Mapping", mapping_words(rules), ", ".join(rule["to"] for rule in rules),
                  is_wrong="mapping" in wrong),
             self._end_card("destination", "Destination", self.target, self._target_words(),
@@ -168,12 +200,7 @@ class FlowPage:
             return None
         where = self.value(form.SOURCE + "where").strip()
         usable = [told.line for told in self.lines() if not told.error and not told.line.is_empty]
-        rules = tuple(
-            MappingRule(line.to, template=line.text)
-            if line.kind == flow_mapping.TEMPLATE
-            else MappingRule(line.to, from_=line.text)
-            for line in usable
-        )
+        rules = tuple(line.rule for line in usable)
         export = Export(
             source.row.name,
             source.resource,
@@ -181,16 +208,24 @@ class FlowPage:
             where=where if where and not form.wrong_where(where) else None,
         )
         step = Import(target.row.name if target else "", target.resource if target else "", mapping=rules)
-        return Flow(self.value(form.NAME), (export,), (step,))
+        acts = flow_actions.steps(flow_actions.acts_of(self.typed))
+        return Flow(self.value(form.NAME), (export,), acts if form.ends_in_action(self.typed) else (*acts, step))
 
     def _end(self, prefix: str, *, reads: bool) -> End | None:
         name, resource = self.value(prefix + "connection"), self.value(prefix + "resource").strip()
         return flow_ends.end_of(self.rows, name, resource, reads=reads)
 
     def _end_card(self, part: str, kind: str, end: End | None, words: str, *, is_wrong: bool) -> Card:
+        if part == "destination" and form.ends_in_action(self.typed):
+            return Card(part, kind, "None", "the flow ends in its last action", is_wrong=is_wrong)
         if end is None:
             return Card(part, kind, "Choose a connection", "", "", "", is_wrong)
         return Card(part, kind, end.row.name, words, end.row.connector, end.row.state, is_wrong)
+
+    def _actions_card(self, *, is_wrong: bool) -> Card:
+        acts = flow_actions.acts_of(self.typed)
+        title = f"{len(acts)} action{'' if len(acts) == 1 else 's'}" if acts else "None"
+        return Card("actions", "Actions", title, ", ".join(act.action for act in acts if act.action), is_wrong=is_wrong)
 
     def _source_words(self) -> str:
         end, where = self.source, self.value(form.SOURCE + "where").strip()

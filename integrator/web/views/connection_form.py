@@ -5,12 +5,13 @@ A new connection's form stands beside the list and not below it, because a conne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 
 from connectors import registry as connectors
+from connectors.checks import checks_of
 from connectors.descriptor import Descriptor
 from connectors.errors import SettingsError
 from iclients.errors import RemoteError
@@ -26,6 +27,7 @@ from integrator.web.entering import toast
 from integrator.web.forms import applying, connection_page
 from integrator.web.forms import connection as form
 from integrator.web.forms.connection_page import ConnectionPage
+from integrator.web.forms.looking_up import LOOK_UP, looked_up
 from integrator.web.forms.vault_address import SETTING as VAULT_URL
 from integrator.web.forms.vault_address import recognized
 from integrator.web.protection import let_forms_lead_to
@@ -112,6 +114,8 @@ def _done(descriptor: Descriptor, before: Mapping[str, Any] | None) -> Response:
         FITTING: lambda: _shown(descriptor, fitting(descriptor.name, typed), stored=stored),
         "test": lambda: _tested(descriptor, typed, before),
     }
+    if pressed.startswith(LOOK_UP):
+        return _looked_up(descriptor, typed, before, pressed.removeprefix(LOOK_UP))
     if pressed == COMPLETE:
         return _shown(descriptor, _completed(typed), stored=stored)
     return answers.get(pressed, lambda: _saved(descriptor, typed, before, authorizes=pressed != "close"))()
@@ -134,7 +138,8 @@ def settle(connector: str, typed: Sent) -> None:
 def _completed(typed: Sent) -> Sent:
     """What was typed, with the vault's whole address where that could be guessed."""
     key, chosen = form.SETTING + VAULT_URL, connection_page.chosen_by(installation(), typed)
-    typed[key] = recognized(typed.get(key, ""), chosen.clouds, chosen.cloud).completed or typed.get(key, "")
+    told = recognized(typed.get(key, ""), chosen.clouds, chosen.home, typed.get(CONNECTOR, ""))
+    typed[key] = told.completed or typed.get(key, "")
     return typed
 
 
@@ -186,10 +191,23 @@ def _tested(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | Non
     if errors:
         return _shown(descriptor, typed, errors=errors, stored=stored)
     try:
-        told = {"tone": "good", "sentence": tried(installation(), form.loaded(document)), "means": _NOTHING_SAVED}
+        ping = tried(installation(), form.loaded(document))
+        told = {"tone": "good", "sentence": ping.message, "means": _NOTHING_SAVED, "checks": ping.checks}
     except (RemoteError, SettingsError, UserError) as error:
-        told = {"tone": _tone(error), "sentence": str(error), "means": _NOTHING_SAVED}
+        told = {"tone": _tone(error), "sentence": str(error), "means": _NOTHING_SAVED, "checks": checks_of(error)}
     return _shown(descriptor, typed, stored=stored, told=told)
+
+
+def _looked_up(descriptor: Descriptor, typed: Sent, before: Mapping[str, Any] | None, setting: str) -> Response:
+    """Ask the system what there is for this setting, as what was typed; nothing is saved."""
+    here, document = installation(), form.document_of(descriptor, typed, before)
+    if not any(one.offers and one.name == setting for one in descriptor.settings):
+        abort(404)
+    document["name"] = document["name"] or "that is being made"
+    stored = str(before["name"]) if before else ""
+    seen = looked_up(here, document, setting)
+    told = None if seen.found else {"tone": seen.tone, "sentence": seen.sentence, "means": seen.means}
+    return _shown(descriptor, typed, stored=stored, told=told, found={setting: seen.found})
 
 
 def _tone(error: Exception) -> str:
@@ -225,11 +243,12 @@ def _shown(
     *,
     errors: Mapping[str, str] | None = None,
     stored: str = "",
-    told: Mapping[str, str] | None = None,
+    told: Mapping[str, Any] | None = None,
+    found: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Response:
     let_forms_lead_to(["https:"])  # the consent goes on at the provider
     chosen = connection_page.chosen_by(installation(), typed)
-    page = ConnectionPage(descriptor, typed, chosen, errors or {}, stored)
+    page = ConnectionPage(descriptor, typed, chosen, errors or {}, found or {}, stored)
     text = render_template(
         "connection_form.html",
         page=page,

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from connectors import registry as connectors
 from connectors.checks import checks_of
 from connectors.errors import SettingsError
-from connectors.model import Check
+from connectors.model import Check, Connection
 from iclients import registry as providers
 from iclients.errors import RemoteError
 from integrator.admission import CONSENTED
@@ -63,6 +63,7 @@ def shown(name: str) -> Response:
             "connection.html",
             connection=connection,
             descriptor=connectors.descriptor_of(connection.connector),
+            has_actions=_has_actions(connection),
             needs_consent=connection.auth in CONSENTED,
             state=state,
             flows=flows,
@@ -152,6 +153,11 @@ def _allowed(iclient: str | None, scopes: Sequence[str]) -> list[tuple[str, str]
     with installation().store.reading() as stored:
         found = stored.iclients.find(iclient) if iclient else None
     return in_words(found.provider, scopes) if found else [(scope, scope) for scope in scopes]
+
+
+def _has_actions(connection: Connection) -> bool:
+    is_known = connectors.descriptor_of(connection.connector) is not None
+    return is_known and bool(connectors.connector(connection.connector).actions(connection.api_type))
 
 
 def _cloud_of(row: ConnectionRow) -> str:

@@ -21,7 +21,7 @@ from integrator.web import unsent
 from integrator.web.current import installation, person, reading_pages
 from integrator.web.drafts import Sent
 from integrator.web.entering import toast
-from integrator.web.forms import applying, flow_mapping, flow_schedule
+from integrator.web.forms import applying, flow_actions, flow_mapping, flow_options, flow_schedule
 from integrator.web.forms import flow as form
 from integrator.web.forms.flow_page import FlowPage
 from integrator.web.moments import moment, zone
@@ -34,11 +34,12 @@ PREVIEW: Final = "preview"
 REDRAW: Final = "redraw"
 RECORDS: Final = 3
 """So many records the preview shows."""
-_PARTS: Final = ("source", "mapping", "destination")
+_PARTS: Final = ("source", "actions", "mapping", "destination")
 _FIELD_OF: Final = {
     rehearsal.FILTER: form.SOURCE + "where",
     rehearsal.MAPPING: form.RULES,
     rehearsal.DESTINATION: form.TARGET + "resource",
+    rehearsal.ACTIONS: "act.0.action",
 }
 
 
@@ -139,6 +140,9 @@ def _done(before: Mapping[str, Any] | None) -> Response:
     if pressed.startswith(flow_mapping.BUTTONS):
         typed["part"] = "mapping"
         return _shown(typed, focused=_press(typed, pressed), stored=stored)
+    if pressed.startswith(flow_actions.BUTTONS):
+        typed["part"] = "actions"
+        return _shown(typed, focused=_press(typed, pressed), stored=stored)
     if pressed == PREVIEW:
         typed["part"] = "mapping"
         return _shown(typed, stored=stored, found=_previewed(_page(typed, stored=stored)))
@@ -148,7 +152,10 @@ def _done(before: Mapping[str, Any] | None) -> Response:
 
 
 def _press(typed: Sent, pressed: str) -> str:
-    """Let the rows be as this button of the mapping wants them; gives where the focus goes."""
+    """Let rows or steps be as this button wants them; gives where the focus goes."""
+    if pressed.startswith(flow_actions.BUTTONS):
+        flow_actions.put(typed, flow_actions.pressed(flow_actions.acts_of(typed), pressed))
+        return flow_actions.ADD
     lines = flow_mapping.lines_of(typed)
     if pressed == flow_mapping.SAME:
         page = _page(typed)
@@ -162,13 +169,13 @@ def _press(typed: Sent, pressed: str) -> str:
 
 
 def _saved(typed: Sent, before: Mapping[str, Any] | None) -> Response:
-    here, document = installation(), form.document_of(typed, before)
+    here, document = installation(), form.document_of(typed, before, _page(typed).target)
     name = document["name"]
     errors = _errors(typed, document)
     if not errors:
-        told = applying.applied(here, NOUN, document, form.LABELS, is_new=before is None)
+        told = applying.applied(here, NOUN, document, form.labels(typed), is_new=before is None)
         lines = flow_mapping.lines_of(typed)
-        errors = {form.field_of(path, lines): sentence for path, sentence in told.items()}
+        errors = {form.field_of(path, lines, typed): sentence for path, sentence in told.items()}
     if errors:
         return _shown(typed, errors=errors, stored=name if before else "")
     toast(f"Flow {name} is saved. {_next(name)}")
@@ -178,8 +185,10 @@ def _saved(typed: Sent, before: Mapping[str, Any] | None) -> Response:
 def _errors(typed: Sent, document: Mapping[str, Any]) -> dict[str, str]:
     page, lines = _page(typed), flow_mapping.lines_of(typed)
     own = form.wrong(typed, page.source, page.target)
-    judged = applying.judged(NOUN, document, form.LABELS)
-    told = {form.field_of(path, lines): sentence for path, sentence in judged.items()}
+    own |= flow_actions.wrong(flow_actions.acts_of(typed), page.rows)
+    own |= flow_options.wrong(page.target.chosen if page.target else None, document["steps"][-1].get("import", {}))
+    judged = applying.judged(NOUN, document, form.labels(typed))
+    told = {form.field_of(path, lines, typed): sentence for path, sentence in judged.items()}
     if any(name.startswith("rule.") for name in own):
         told.pop(form.RULES, None)
     for prefix in (form.SOURCE, form.TARGET):

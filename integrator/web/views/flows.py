@@ -8,7 +8,9 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from flows.model import RunStatus
 from integrator.errors import FlowWaits, RunInProgress
+from integrator.estimating import by_last_run
 from integrator.starting import run_now
+from integrator.step_words import cautions
 from integrator.store.flows import BY_HAND
 from integrator.store.listing_flows import NEVER, STATES, flows_page, neighbours
 from integrator.store.listing_runs import runs_page
@@ -45,20 +47,22 @@ def shown(name: str) -> str:
     """One flow: from where to where, when, and how its last runs went."""
     with installation().store.reading() as stored:
         flow, states = stored.flows.get(name), stored.connections.states()
-        paused = stored.flows.paused().get(name, "")
-        used = {*(export.connection for export in flow.exports), *(step.connection for step in flow.steps)}
-        kinds = {one: found.connector for one in used if (found := stored.connections.find(one))}
+        paused, estimate = stored.flows.paused().get(name, ""), by_last_run(stored, name)
+        kinds = {one: found.connector for one in flow.connections if (found := stored.connections.find(one))}
     with reading_pages() as db:
         recent = runs_page(db, Asked(filters={"flow": name}, rows=RUNS))
-        meets = neighbours(db, name, flow.steps[-1].connection, flow.steps[-1].resource)
+        goes_to = flow.destination
+        meets = neighbours(db, name, goes_to.connection, goes_to.resource) if goes_to else []
     return render_template(
         "flow.html",
         flow=flow,
         states=states,
         paused=paused,
+        estimate=estimate,
         is_paused_by_hand=paused == BY_HAND,
         sources=[flow_words.source(export, kinds.get(export.connection, "")) for export in flow.exports],
-        destinations=[flow_words.destination(step, kinds.get(step.connection, "")) for step in flow.steps],
+        steps=[(step, flow_words.step(flow, step, kinds.get(step.connection, ""))) for step in flow.steps],
+        cautions=cautions(installation(), flow) if flow.actions else [],
         next_runs=[] if paused else flow_words.next_runs(flow, installation().clock.now()),
         runs=recent,
         under_way=next((run for run in reversed(recent.rows) if flow_words.is_unfinished(run)), None),

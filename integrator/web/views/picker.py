@@ -41,4 +41,5 @@ def vault_url() -> str:
     """Which cloud this address is in, or what is wrong with it."""
     typed = request.args.get(form.SETTING + SETTING, "")[:2000]
     chosen = connection_page.chosen_by(installation(), Sent({"iclient": request.args.get("iclient", "")[:200]}))
-    return render_template("pieces/recognized.html", told=recognized(typed, chosen.clouds, chosen.cloud))
+    connector = request.args.get(CONNECTOR, "azure-key-vault")
+    return render_template("pieces/recognized.html", told=recognized(typed, chosen.clouds, chosen.home, connector))

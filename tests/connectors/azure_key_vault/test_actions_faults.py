@@ -13,13 +13,13 @@ from vault_lab import Lab, SwiftClock
 
 from connectors.actions import Action, encoded
 from connectors.azure_key_vault import AzureKeyVault
-from connectors.azure_key_vault.actions import DATA_PLANE
-from connectors.azure_key_vault.certificates import VaultCertificates
-from connectors.azure_key_vault.keys import VaultKeys
+from connectors.azure_key_vault.actions.performers import DATA_PLANE
+from connectors.azure_key_vault.actions.plane import DataPlane
 from connectors.azure_key_vault.model import VaultAddress
-from connectors.azure_key_vault.plane import DataPlane
 from connectors.azure_key_vault.sandbox import Sandbox
-from connectors.azure_key_vault.secrets import VaultSecrets
+from connectors.azure_key_vault.vault.certificates import VaultCertificates
+from connectors.azure_key_vault.vault.keys import VaultKeys
+from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.errors import Forbidden, Refused, Throttled, Unavailable
 from connectors.rest import Call
 from iclients.errors import AnswerLost, MalformedAnswer, Recovery, RemoteError
@@ -66,6 +66,10 @@ class Answering:
 
     def __init__(self, answer: str) -> None:
         self.answer = answer
+        self.weights: dict[str, str] = {}
+
+    def owe(self, paid: str, due: str) -> None:
+        raise AssertionError("no answer tells the type of a key")
 
     def json(self, call: Call) -> Any:
         return json.loads(self.answer)

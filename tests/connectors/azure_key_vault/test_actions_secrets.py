@@ -8,8 +8,8 @@ import pytest
 from acting import Act, acting, rbac_words
 from vault_lab import Lab
 
-from connectors.azure_key_vault.lifecycle import SETTLE_SECONDS
 from connectors.azure_key_vault.model import iso
+from connectors.azure_key_vault.vault.lifecycle import SETTLE_SECONDS
 from connectors.errors import BadInput, Conflict, Forbidden, NotFound, SettingsError
 from iclients.secret import Secret
 
@@ -326,7 +326,7 @@ def test_a_missing_right_is_told_with_role_or_permission(
 
 def test_ids_on_another_host_are_read_by_their_path_alone(lab: Lab, act: Act, vault: Any) -> None:
     """The sandbox puts the host that it was asked for into ids; a vault behind a gateway does not (trap 46)."""
-    from connectors.azure_key_vault.metadata import secret_described
+    from connectors.azure_key_vault.actions.metadata import secret_described
 
     document = {"id": f"https://elsewhere.test:444/secrets/db/{VERSION}", "attributes": {}}
     assert (secret_described(document)["name"], secret_described(document)["version"]) == ("db", VERSION)

@@ -10,9 +10,9 @@ import pytest
 from vault_lab import Lab
 
 from connectors.azure_key_vault import AzureKeyVault
-from connectors.azure_key_vault.control_errors import explain_control
-from connectors.azure_key_vault.control_plane import ControlPlane, Place, remaining
-from connectors.azure_key_vault.control_source import CONTROL_RESOURCES, ControlSource
+from connectors.azure_key_vault.control.errors import explain_control
+from connectors.azure_key_vault.control.plane import ControlPlane, Place, remaining
+from connectors.azure_key_vault.control.source import CONTROL_RESOURCES, ControlSource
 from connectors.azure_key_vault.sandbox.arm.roles import ROLES
 from connectors.errors import Forbidden, HostNotAllowed, NotFound, SettingsError, Throttled
 from connectors.model import ApiType, Connection, ReadOptions, Record, WriteOptions

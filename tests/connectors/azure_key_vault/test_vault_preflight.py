@@ -191,3 +191,13 @@ def test_what_no_single_role_has_is_given_by_several() -> None:
 def test_verbs_of_flows_take_rights_in_one_order() -> None:
     needs = [Need("secrets", "upsert"), Need("deleted_secrets", "list"), Need("keys", "get"), Need("secrets", "odd")]
     assert rights_for(needs) == ("keys/list", "keys/get", "secrets/list", "secrets/get", "secrets/set")
+
+
+def test_an_import_that_unblocks_deleted_names_needs_the_right_to_do_so() -> None:
+    def needed(option: str) -> set[str]:
+        return set(rights_for([Need("secrets", "upsert", options=(("compare", "exact"), ("deleted", option)))]))
+
+    plain = needed("fail")
+    assert needed("recover") - plain == {"secrets/recover"}
+    assert needed("purge") - plain == {"secrets/purge"}
+    assert needed("skip") == needed("suffix") == plain

@@ -171,7 +171,8 @@ def test_a_field_that_no_vault_knows_is_refused() -> None:
 def test_what_another_vault_tells_of_its_secret_is_left_out() -> None:
     fields = SecretProperties("db", version=VERSION, created=1, updated=2, id="https://other/secrets/db").fields()
     loaded = load_record({**fields, "value": "v"})
-    assert set(loaded) == {"name", "value", "content_type", "enabled", "not_before", "expires", "tags"}
+    written = {"name", "value", "content_type", "enabled", "not_before", "expires", "tags", "original_name"}
+    assert set(loaded) == written
 
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)

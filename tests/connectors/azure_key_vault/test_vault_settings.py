@@ -11,7 +11,7 @@ from vault_lab import Lab
 from connectors.azure_key_vault import AzureKeyVault
 from connectors.azure_key_vault.address import vault_address
 from connectors.azure_key_vault.model import API_VERSIONS, DEFAULT_API_VERSION
-from connectors.azure_key_vault.sandbox.wire import API_VERSIONS as SPOKEN
+from connectors.azure_key_vault.sandbox.api_versions import API_VERSIONS as SPOKEN
 from connectors.errors import HostNotAllowed, SettingsError
 from connectors.model import ApiType, Connection, ReadOptions
 from iclients.clouds import BUILT_IN

@@ -11,8 +11,8 @@ from vault_lab import Lab, SwiftClock
 
 from connectors.azure_key_vault import AzureKeyVault
 from connectors.azure_key_vault.model import DEFAULT_API_VERSION, VaultAddress
-from connectors.azure_key_vault.secrets import VaultSecrets
-from connectors.azure_key_vault.source import SecretsSource
+from connectors.azure_key_vault.reading.secrets import SecretsSource
+from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.errors import Conflict, Forbidden, HostNotAllowed, NotFound, RecordError, SettingsError
 from connectors.model import ApiType, Connection, ReadOptions, Record, WriteOptions
 from connectors.rest import Call
@@ -99,7 +99,7 @@ def test_a_secret_has_all_its_fields_and_its_value_is_hidden(lab: Lab) -> None:
         "name": "Db", "version": version.id, "content_type": "text/plain", "enabled": True,
         "not_before": "1970-01-01T00:01:00Z", "expires": "2026-11-12T03:00:00Z",
         "created": whole.fields["created"], "updated": whole.fields["updated"], "tags": {"a": "b"},
-        "managed": False, "id": f"{lab.sandbox.vault_url('contoso')}/secrets/Db/{version.id}",
+        "original_name": None, "managed": False, "id": f"{lab.sandbox.vault_url('contoso')}/secrets/Db/{version.id}",
     }  # fmt: skip
     assert "v4lue" not in repr(whole)
 

@@ -149,7 +149,8 @@ def test_a_deleted_secret_that_blocks_the_name_is_a_conflict_with_the_way_out(la
     (error,) = lab.errors()
     assert error.code == "deleted_but_recoverable"
     assert error.message == (
-        f"db was deleted from {lab.hosts[0]} and still blocks its name: recover or purge it, then run again."
+        f"db was deleted from {lab.hosts[0]} and still blocks its name: say in the import what becomes of such names "
+        "(options: deleted: recover, purge, suffix or skip), or recover or purge it and run again."
     )
     assert error.recovery == "skip"
     vault.purge("db")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from connectors.azure_key_vault import AzureKeyVault
 from connectors.azure_key_vault.model import DEFAULT_API_VERSION, VaultAddress
 from connectors.azure_key_vault.sandbox import Sandbox
-from connectors.azure_key_vault.secrets import VaultSecrets
+from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.connector import Access, Source, Target
 from connectors.model import ApiType, BadRecord, Connection, Known, Limits, Page, ReadOptions, Record, WriteOptions
 from flows.engine import Engine
@@ -134,15 +134,20 @@ class Lab:
         operation: str = "upsert",
         adopt: bool = False,
         width: int = 4,
+        **told: Any,
     ) -> dict[str, int]:
-        """A run from records into a vault; gives the counts that are not nothing."""
+        """A run from records into a vault, `told` its options; gives the counts that are not nothing."""
         if fields is None:
             fields = list(next((record.fields for record in records if isinstance(record, Record)), {}))
         rules = tuple(MappingRule(field, field) for field in fields)
-        options = WriteOptions(operation, adopt=adopt, fields=tuple(fields))
+        options = WriteOptions(operation, adopt=adopt, fields=tuple(fields), options=told)
         connector = self.connect(to)
         target = connector.target("secrets", options)
-        flow = Flow("f", (Export("here", "rows"),), (Import(to, "secrets", operation, adopt=adopt, mapping=rules),))
+        flow = Flow(
+            "f",
+            (Export("here", "rows"),),
+            (Import(to, "secrets", operation, adopt=adopt, options=told, mapping=rules),),
+        )
         return self._run(flow, Rows(*records), target, width)
 
     def copy(

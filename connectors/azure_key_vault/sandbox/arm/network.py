@@ -18,7 +18,8 @@ _STATES: Final = ("Approved", "Rejected", "Pending", "Disconnected")
 class Network:
     """What the control plane answers about the private ways to a vault."""
 
-    def __init__(self, subscription: Subscription, vaults: Vaults) -> None:
+    def __init__(self, subscription: Subscription, vaults: Vaults, zone: str) -> None:
+        self._zone = zone
         self._subscription = subscription
         self._vaults = vaults
         action = f"{VAULTS}/privateEndpointConnections"
@@ -50,6 +51,7 @@ class Network:
             "privateEndpoint": endpoint,
             "privateLinkServiceConnectionState": state,
         }
+        _count_links(resource)
         return self._document(resource, name.lower())
 
     def _delete(self, call: Call) -> Reply:
@@ -59,14 +61,24 @@ class Network:
         name = call.parts["connection"].lower()
         document = self._document(resource, name)
         del resource.endpoints[name]
-        return Reply(200, document)
+        _count_links(resource)
+        return Reply(200, document) if not self._subscription.register_seconds else self._later(call, name)
+
+    def _later(self, call: Call, name: str) -> Reply:
+        """202, and where the end is asked about, as long as names take to be registered."""
+        resource, subscription = self._vaults.found(call), self._subscription
+        operation = f"{resource.name}-{name}".lower()
+        subscription.purging[operation] = subscription.clock.now() + subscription.register_seconds
+        place = f"{subscription.path}/{PROVIDER}/locations/{resource.location}/operationResults/{operation}"
+        version = call.request.parameters["api-version"]
+        return Reply(202, None, f"{call.origin}{place}?api-version={version}")
 
     def _links(self, call: Call) -> dict[str, Any]:
         place = self._subscription.vault_path(self._vaults.found(call))
         told = {
             "groupId": "vault",
             "requiredMembers": ["default"],
-            "requiredZoneNames": ["privatelink.vaultcore.azure.net"],
+            "requiredZoneNames": [self._zone],
         }
         kind = f"{VAULTS}/privateLinkResources"
         return {
@@ -91,3 +103,9 @@ class Network:
                 "provisioningState": "Succeeded",
             },
         }
+
+
+def _count_links(resource: VaultResource) -> None:
+    """Tell the data plane by how many private links calls may come."""
+    states = [one["privateLinkServiceConnectionState"]["status"] for one in resource.endpoints.values()]
+    resource.data.approved_links = states.count("Approved")

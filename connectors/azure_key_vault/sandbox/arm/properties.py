@@ -16,7 +16,6 @@ MOST_POLICIES: Final = 1024
 RBAC_BY_DEFAULT_SINCE: Final = "2026-02-01"
 _SWITCHES: Final = ("enabledForDeployment", "enabledForDiskEncryption", "enabledForTemplateDeployment")
 _ACCESS: Final = ("Enabled", "Disabled", "SecuredByPerimeter")
-_CLIENT: Final = ipaddress.ip_address("127.0.0.1")
 
 
 def created(told: Mapping[str, Any], tenant: str, api_version: str) -> dict[str, Any]:
@@ -63,10 +62,10 @@ def apply(properties: Mapping[str, Any], vault: Vault) -> None:
     vault.rbac = bool(properties.get("enableRbacAuthorization"))
     vault.purge_protection = bool(properties.get("enablePurgeProtection"))
     vault.retention_days = properties.get("softDeleteRetentionInDays", MOST_DAYS)
-    vault.private = properties.get("publicNetworkAccess", "Enabled") == "Disabled"
-    vault.firewall = acls.get("defaultAction") == "Deny" and not any(
-        _CLIENT in ipaddress.ip_network(rule["value"], strict=False) for rule in acls.get("ipRules") or ()
-    )
+    vault.private = properties.get("publicNetworkAccess", "Enabled") != "Enabled"
+    vault.firewall = acls.get("defaultAction") == "Deny"
+    rules = acls.get("ipRules") or ()
+    vault.allowed_networks = tuple(ipaddress.ip_network(rule["value"], strict=False) for rule in rules)
 
 
 def policies(told: Any, tenant: str) -> list[dict[str, Any]]:

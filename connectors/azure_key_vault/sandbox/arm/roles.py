@@ -149,6 +149,18 @@ ROLES: Final = {
             ),
         ),
         Role(
+            "Key Vault Data Access Administrator",
+            "8b54135c-b56d-4d72-a534-26097cfdc8d8",
+            (
+                "Microsoft.Authorization/roleAssignments/delete",
+                "Microsoft.Authorization/roleAssignments/write",
+                "Microsoft.Authorization/*/read",
+                "Microsoft.Resources/subscriptions/resourceGroups/read",
+                "Microsoft.Resources/subscriptions/read",
+                "Microsoft.KeyVault/vaults/*/read",
+            ),
+        ),
+        Role(
             "Key Vault Contributor",
             "f25e0fa2-a7c8-4377-a976-54943a77a395",
             ("Microsoft.KeyVault/*", "Microsoft.Authorization/*/read", "Microsoft.Resources/*/read"),

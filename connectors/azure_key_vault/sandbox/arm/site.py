@@ -14,6 +14,7 @@ from connectors.azure_key_vault.sandbox.arm.assignments import Assignments
 from connectors.azure_key_vault.sandbox.arm.calls import Call, Operation, Reply
 from connectors.azure_key_vault.sandbox.arm.groups import Groups
 from connectors.azure_key_vault.sandbox.arm.network import Network
+from connectors.azure_key_vault.sandbox.arm.objects import VaultObjects
 from connectors.azure_key_vault.sandbox.arm.subscription import Subscription
 from connectors.azure_key_vault.sandbox.arm.throttle import Buckets
 from connectors.azure_key_vault.sandbox.arm.vaults import Vaults
@@ -29,7 +30,10 @@ HEADERS = (
     b"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
     b"X-Content-Type-Options: nosniff\r\n"
 )
-AUDIENCES = frozenset({"https://management.azure.com", "https://management.core.windows.net"})
+KEY_VAULT_VERSIONS = (
+    "2015-06-01", "2016-10-01", "2018-02-14", "2019-09-01", "2021-10-01", "2022-07-01", "2022-11-01", "2023-02-01",
+    "2023-07-01", "2024-11-01", "2025-05-01", "2026-02-01", "2026-05-15",
+)  # fmt: skip
 
 
 class ArmSite:
@@ -43,7 +47,14 @@ class ArmSite:
         self.calls: Counter[str] = Counter()
         self.subscription = subscription
         vaults = Vaults(subscription)
-        parts = (vaults, Groups(subscription), Network(subscription, vaults), Assignments(subscription))
+        objects = VaultObjects(subscription, vaults)
+        parts = (
+            vaults,
+            objects,
+            Groups(subscription),
+            Network(subscription, vaults, directory.cloud.link_zone),
+            Assignments(subscription),
+        )
         self._operations = [one for part in parts for one in part.operations]
         self._buckets = Buckets(directory.clock)
         self._throttle = throttle
@@ -79,7 +90,8 @@ class ArmSite:
 
     def _admit(self, request: Request) -> dict[str, Any]:
         claims = self._directory.tokens.read(bearer(request))
-        if str(claims["aud"]).rstrip("/") not in AUDIENCES:
+        cloud = self._directory.cloud
+        if str(claims["aud"]).rstrip("/") not in (cloud.arm_audience, cloud.classic_arm_audience):
             raise TokenRefused("audience", f"The access token has been obtained for wrong audience {claims['aud']}.")
         if claims["tid"] != self._directory.tenant:
             raise TokenRefused("issuer", "The access token is from the wrong issuer.")
@@ -98,6 +110,10 @@ class ArmSite:
             raise Refused(404, "SubscriptionNotFound", message)
         if not _API_VERSION.fullmatch(version) and version != "1":
             raise Refused(400, "InvalidApiVersionParameter", f"The api-version '{version[:40]}' is invalid.")
+        if _KEY_VAULTS_OWN.fullmatch(request.path) and version not in KEY_VAULT_VERSIONS and "-preview" not in version:
+            known = ", ".join(KEY_VAULT_VERSIONS)
+            message = f"No registered resource provider found for API version '{version}'. The supported are '{known}'."
+            raise Refused(400, "NoRegisteredProviderFound", message)
         self._check(operation, parts, request, claims)
         origin = f"https://{request.host.decode('latin-1')}"
         return _answered(operation.do(Call(request, parts, claims, origin)), headers)
@@ -170,11 +186,12 @@ def _error(refused: Refused, headers: bytes) -> Answer:
     return Answer(refused.status, compact({"error": {"code": refused.code, "message": refused.message}}), headers)
 
 
+_KEY_VAULTS_OWN = re.compile(r".*/providers/Microsoft\.KeyVault/(?!.*/providers/).*", re.IGNORECASE)
 _API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(-preview)?")
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
 _PLACES = re.compile(
     r"/(subscriptions|tenants|locations|resourcegroups|vaults|deletedvaults|accesspolicies|roleassignments"
-    r"|roledefinitions|privateendpointconnections|privatelinkresources|operationresults|checknameavailability|purge)"
+    r"|roledefinitions|privateendpointconnections|privatelinkresources|secrets|keys|versions|operationresults|checknameavailability|purge)"
 )
 _TOKEN_CODES = {
     "missing": "AuthenticationFailed",

@@ -1,0 +1,1 @@
+"""How flows write certificates into a vault."""

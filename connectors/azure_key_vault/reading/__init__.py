@@ -1,0 +1,1 @@
+"""What flows read from a vault."""

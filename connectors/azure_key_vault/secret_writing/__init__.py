@@ -1,0 +1,1 @@
+"""How flows write secrets into a vault."""

@@ -1,0 +1,1 @@
+"""One vault, call by call: its secrets, keys and certificates, and their life."""
