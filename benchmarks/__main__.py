@@ -11,6 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.budgets import section as shared_budgets
 from benchmarks.lab import Lab, lab
 from benchmarks.measure import Figures, median
 from benchmarks.pages import section as pages_section
@@ -35,6 +36,7 @@ def main() -> None:
         sections = [
             _speed(Path(folder), sizes, rounds),
             _throttled(Path(folder), *((400, 60) if options.quick else (12_000, 1_000))),
+            shared_budgets(*((100, 2) if options.quick else (1_500, 4))),
             _memory(Path(folder), *((100, 500) if options.quick else (2_000, 50_000))),
             pages_section(Sizes(20, 10, 20, 200, 2_000, 100, 20) if options.quick else Sizes()),
             section(measured(*((50, 5) if options.quick else (1_000, 60)))),

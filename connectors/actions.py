@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -21,6 +21,8 @@ from connectors.errors import BadInput
 from iclients.secret import Secret, revealed
 
 LONGEST_INPUT_CHARACTERS: Final = 1_000_000
+TAKING_AWAY: Final = frozenset({"delete", "purge", "remove"})
+"""An action whose id begins so is destructive, where its definition does not say otherwise."""
 ITEMS: Final = "items"
 """The output that holds what a list found."""
 TOP: Final = "top"
@@ -104,11 +106,20 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionCall:
+    """A call that an action mostly makes, by the name under which runs count it; none where parameter `unless` is named."""
+
+    kind: str
+    unless: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Action:
     """One call on a connection. `changes`: it does more than read; `destructive`: what it takes away may not come back.
 
     `guarded`: it changes nothing, and is all the same for those alone who may change: a signature binds. `repeatable`:
-    carrying it out twice leaves what once leaves, as a run that was killed may do. `group` is what it acts on, in words.
+    carrying it out twice leaves what once leaves, as a run that was killed may do. `group` is what it acts on, in words;
+    `calls` is what it mostly calls, for estimates: one call of its own name where its file does not say.
     """
 
     id: str
@@ -123,11 +134,21 @@ class Action:
     guarded: bool = False
     repeatable: bool = True
     group: str = ""
+    calls: tuple[ActionCall, ...] = ()
+
+    def kinds(self, named: Collection[str]) -> tuple[str, ...]:
+        """The calls that it mostly makes with these parameters, by the names under which runs count them."""
+        return tuple(call.kind for call in self.calls if call.unless not in named) if self.calls else (self.id,)
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether it ends what it is done to: then it is done where that is not there any more."""
+        return self.changes and self.id.partition("_")[0] in TAKING_AWAY
 
     @property
     def gives_secret(self) -> bool:
         """Whether something that it gives is for the caller alone."""
-        return any(output.is_secret for output in self.outputs)
+        return any(one.is_secret for output in self.outputs for one in (output, *output.columns))
 
     @property
     def only_reads(self) -> bool:
@@ -188,6 +209,12 @@ def encoded(data: bytes) -> str:
 
 
 def _kept(output: Output, value: Any) -> Any:
+    """What is secret in a `Secret`: the whole of it, or the columns of a list that are."""
+    hidden = {column.name: column for column in output.columns if column.is_secret}
+    if hidden and isinstance(value, list):
+        return [
+            {name: _kept(hidden[name], one) if name in hidden else one for name, one in row.items()} for row in value
+        ]
     if not output.is_secret or value is None or isinstance(value, Secret):
         return value
     return Secret(value if isinstance(value, str) else json.dumps(value))

@@ -8,14 +8,14 @@ the engine notes the intent, `write` changes one record, `settle` makes a page d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.actions import Action, find
 from connectors.descriptor import Descriptor
-from connectors.effort import Effort
+from connectors.effort import NO_OPTIONS, Effort
 from connectors.errors import SettingsError
 from connectors.model import (
     Change,
@@ -174,14 +174,31 @@ class Connector:
         """
         return None
 
+    @classmethod
+    def tenant_of(cls, connection: Connection, cloud: CloudProfile, transport: Transport) -> str:
+        """The tenant that the system names to whoever comes without a token; empty where it names none that counts.
+
+        Asked where the iClient names none. Raises RemoteError where the system cannot be asked.
+        """
+        return ""
+
     def choices(self, setting: str) -> Sequence[tuple[str, str]]:
         """What can be chosen for a setting whose descriptor says that it `offers`: values with titles, as the system shows
         them to this connection. Raises RemoteError."""
         raise SettingsError(f"{self.descriptor.title} cannot say what there is for the setting {setting}.")
 
-    def effort(self, resource: str) -> Effort:
-        """What reading and writing this resource takes, for estimates; nothing, where it makes no calls. Makes none."""
+    def effort(
+        self, resource: str, unread: frozenset[str] = frozenset(), options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Effort:
+        """What reading and writing this resource takes, for estimates; nothing, where it makes no calls. Makes none.
+
+        `unread` is what the source leaves to be read, `options` what the import is told.
+        """
         return Effort()
+
+    def effort_of_action(self, action_id: str, named: Collection[str]) -> Effort:
+        """What carrying out an action takes where these parameters are named. Makes no call. Raises BadInput."""
+        return Effort(self.connection.name, acts=self.action(action_id).kinds(named))
 
     def ping(self) -> Ping:
         """Reach the system as this connection. Raises RemoteError with the sentence that says what is wrong.

@@ -55,7 +55,7 @@ class Setting:
 class ResourceDescriptor:
     """One resource: its fields, which of them are secret, and what can be done with it.
 
-    `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
+    `many_of_a_name`: several records have the same `name`, as versions do. `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
     others besides. `plaintext`: what is written can be read by whoever reads the place, so an import has to allow that.
     `options` is what an import into it can be told, `excludes` what of its choices may not be combined. `note` tells in
     a sentence what is peculiar about writing.
@@ -69,6 +69,7 @@ class ResourceDescriptor:
     writable_fields: tuple[str, ...] = ()
     required_fields: tuple[str, ...] = ()
     open_fields: bool = False
+    many_of_a_name: bool = False
     needs_mapping: bool = False
     plaintext: bool = False
     note: str = ""
@@ -224,6 +225,7 @@ class _ResourceSchema(Schema):
     writable_fields = fields.List(fields.String())
     required_fields = fields.List(fields.String())
     open_fields = fields.Boolean()
+    many_of_a_name = fields.Boolean()
     needs_mapping = fields.Boolean()
     plaintext = fields.Boolean()
     note = fields.String()

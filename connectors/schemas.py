@@ -10,11 +10,11 @@ from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from connectors.actions import ITEMS, KINDS, Action, Output, Parameter, Permission
+from connectors.actions import ITEMS, KINDS, TAKING_AWAY, Action, ActionCall, Output, Parameter, Permission
 from connectors.descriptor import is_pattern
 from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection, Limits
@@ -45,10 +45,6 @@ class ConnectionSchema(Described):
     settings = fields.Dict(keys=fields.String(), values=fields.Raw(allow_none=True))
     limits = fields.Nested(LimitsSchema)
     owner = fields.String(validate=FILLED)
-
-
-TAKING_AWAY: Final = frozenset({"delete", "purge", "remove"})
-"""An action whose id begins so is destructive, where its definition does not say otherwise."""
 
 
 @cache
@@ -85,7 +81,16 @@ def _action(words: Mapping[str, Mapping[str, Any]], told: Mapping[str, Any]) -> 
         parameters=tuple(_taken(words["parameters"], name) for name in told["takes"]),
         outputs=tuple(_given(words["outputs"], name, told["items"]) for name in told["gives"]),
         permissions=tuple(Permission(word, **words["permissions"][word]) for word in told["permissions"]),
+        calls=tuple(_called(call, told) for call in told["calls"]),
     )
+
+
+def _called(call: str, told: Mapping[str, Any]) -> ActionCall:
+    """`KIND`, or `KIND unless PARAMETER`, which the action takes."""
+    kind, _, unless = call.partition(" unless ")
+    if unless and unless not in {name.removesuffix("?") for name in told["takes"]}:
+        raise ValueError(f"action {told['id']} calls {call}, and takes no {unless}")
+    return ActionCall(kind, unless)
 
 
 def _taken(parameters: Mapping[str, Any], name: str) -> Parameter:
@@ -145,6 +150,7 @@ class _ActionSchema(Schema):
     gives = fields.List(fields.String(), load_default=list)
     items = fields.List(fields.String(), load_default=list)
     permissions = fields.List(fields.String(), load_default=list)
+    calls = fields.List(fields.String(), load_default=list)
     changes = fields.Boolean(load_default=False)
     destructive = fields.Boolean()
     repeatable = fields.Boolean()

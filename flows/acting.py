@@ -19,8 +19,9 @@ from connectors.model import Change, Effect, Known, Record
 from flows.errors import FlowDefinitionError
 from flows.mapping import Mapping as Rules
 from flows.model import ActionStep, Flow
-from iclients.secret import revealed
+from iclients.secret import holds_secret, revealed
 
+_BYTES: Final = "base64"
 CARRIED_OUT: Final = "carried out"
 """The ledger's fingerprint of a record for whom the action was carried out: there is no value to compare."""
 
@@ -33,7 +34,6 @@ class Performer:
         self.step, self.name = step, name
         self.action = connector.action(step.action)
         self.rules = Rules(step.inputs)
-        self._required = frozenset(one.name for one in self.action.parameters if one.required)
         self._connector, self._slots = connector, slots
 
     @property
@@ -60,13 +60,23 @@ class Performer:
         return Record(record.key, {**record.fields, field: outputs}, line=record.line, marker=record.marker)
 
     def inputs(self, mapped: Record | None) -> dict[str, Any]:
-        """The inputs as the connector gets them. An empty text is none, where one need not be. Raises RecordError."""
+        """The inputs as the connector gets them. An empty text is none. Raises RecordError where one is missing."""
         given = mapped.fields if mapped is not None else {}
-        kept = {name: value for name, value in given.items() if name in self._required or revealed(value) != ""}
+        kept = {name: value for name, value in given.items() if revealed(value) != ""}
+        self._keep_hidden(kept)
         try:
             return self.action.converted(kept)
         except BadInput as error:
             raise _of_record(error) from None
+
+    def _keep_hidden(self, inputs: Mapping[str, Any]) -> None:
+        """A secret goes into a parameter that hides it, or into bytes: a name or a tag would show it to everybody."""
+        for one in self.action.parameters:
+            if holds_secret(inputs.get(one.name)) and not one.is_secret and one.kind != _BYTES:
+                raise RecordError(
+                    f"{one.name} of {self.action.id} stands in the open, and would show a secret: make it from other fields.",
+                    code="secret_in_the_open",
+                )
 
     def perform(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Carry it out, not more at once than the connection allows; what is secret in the outputs is a `Secret`."""
@@ -107,7 +117,7 @@ class ActionTarget(Target):
         try:
             self._performer.perform(inputs)
         except NotFound as error:
-            if not (has_begun and self._performer.action.destructive and error.code == NotFound.code):
+            if not (has_begun and self._performer.action.takes_away and error.code == NotFound.code):
                 raise
         return replace(change, payload=None)
 

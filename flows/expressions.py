@@ -18,7 +18,7 @@ import jmespath.functions
 
 from connectors.errors import RecordError
 from flows.errors import FlowDefinitionError
-from iclients.secret import Secret, revealed
+from iclients.secret import Secret, holds_secret, opened
 
 WHOLE_RECORD: Final = "@"
 LONGEST_TEXT: Final = 2_000
@@ -96,7 +96,7 @@ def template_expression(text: str) -> Expression:
 def _getter(name: str) -> Callable[[Fields], Any]:
     def got(fields: Fields) -> Any:
         value = fields.get(name)
-        return _without_secrets(name, value) if isinstance(value, dict) else value
+        return _without_secrets(name, value) if isinstance(value, dict | list) else value
 
     return got
 
@@ -114,30 +114,17 @@ def _walker(text: str, path: Sequence[str]) -> Callable[[Fields], Any]:
 
 
 def _without_secrets(text: str, value: Any) -> Any:
-    if isinstance(value, dict) and _is_secret(value):
+    if not isinstance(value, Secret) and holds_secret(value):
         raise RecordError(f"{text!r} holds a secret: take one of its fields by name.", code="expression")
     return value
-
-
-def _is_secret(value: Any) -> bool:
-    """Whether it is a Secret, or holds one: the outputs of an action do, one level down."""
-    if isinstance(value, dict):
-        return any(isinstance(inner, Secret) for inner in value.values())
-    return isinstance(value, Secret)
-
-
-def _opened(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: revealed(inner) for name, inner in value.items()}
-    return revealed(value)
 
 
 def _guarding_secrets(text: str, names: frozenset[str], evaluate: Callable[[Fields], Any]) -> Callable[[Fields], Any]:
     def guarded(fields: Fields) -> Any:
         looked_at = fields if WHOLE_RECORD in names else names
-        if not any(_is_secret(fields.get(name)) for name in looked_at):
+        if not any(holds_secret(fields.get(name)) for name in looked_at):
             return evaluate(fields)
-        result = evaluate({name: _opened(value) for name, value in fields.items()})
+        result = evaluate({name: opened(value) for name, value in fields.items()})
         if isinstance(result, str):
             return Secret(result)
         if result is None or isinstance(result, bool):

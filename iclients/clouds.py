@@ -37,6 +37,12 @@ class CloudProfile:
         """Whether a token may be sent to this control-plane URL."""
         return _matches(url, urlsplit(self.arm).netloc)
 
+    def is_authority(self, url: str) -> bool:
+        """Whether this address is the authority's, by its own name or by another one that Microsoft gives it."""
+        own = urlsplit(self.authority).netloc
+        names = next((names for names in _AUTHORITIES if own in names), {own})
+        return any(_matches(url, name) for name in names)
+
 
 BUILT_IN: Final[Mapping[str, CloudProfile]] = MappingProxyType(
     {
@@ -66,6 +72,13 @@ BUILT_IN: Final[Mapping[str, CloudProfile]] = MappingProxyType(
         ),
     }
 )
+
+_AUTHORITIES: Final = (
+    frozenset({"login.microsoftonline.com", "login.windows.net", "login.microsoft.com"}),
+    frozenset({"login.microsoftonline.us", "login.usgovcloudapi.net"}),
+    frozenset({"login.partner.microsoftonline.cn", "login.chinacloudapi.cn"}),
+)
+"""Names of one and the same authority: a vault's challenge often has the older one."""
 
 
 def _matches(url: str, pattern: str) -> bool:

@@ -1,7 +1,7 @@
 """A certificate with its private key and those above it, whichever way it is packed: PFX in base64, or PEM.
 
 Where a certificate moves, both sides must know what is in the package: a PFX has a password and salts, PEM any order and
-three spellings of a key. Only RSA and the curves of X9.62 are let through: no vault takes another. Source: RFC 7292 (PKCS
+three spellings of a key. Keys are opened in a process of its own (`iclients/unlocking.py`). Only RSA and the curves of X9.62 are let through: no vault takes another. Source: RFC 7292 (PKCS
 #12), RFC 7468 (PEM), RFC 5958 (PKCS #8).
 """
 
@@ -17,16 +17,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-    pkcs12,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from iclients.pfx import check_effort
 from iclients.secret import Secret
+from iclients.unlocking import OPENERS, Openers, OutOfReach, PrivateKey, Unlocked, Unopened
 
 PFX: Final = "application/x-pkcs12"
 PEM: Final = "application/x-pem-file"
@@ -36,8 +30,6 @@ _BEGINS_PEM: Final = "-----BEGIN "
 _ENDS_KEY: Final = "PRIVATE KEY-----"
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521", "secp256k1": "P-256K"}
 _UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, Warning, binascii.Error)
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class NoKeyPair(ValueError):
@@ -104,12 +96,15 @@ def unwrapped(text: str) -> str:
     return inner if is_pem(inner) else text
 
 
-def opened(text: str, password: str | None = None) -> KeyPair:
-    """What a PFX in base64 or PEM text holds. Raises NoKeyPair."""
+def opened(text: str, password: str | None = None, openers: Openers = OPENERS) -> KeyPair:
+    """What a PFX in base64 or PEM text holds. Raises NoKeyPair, also where opening it would take long."""
     if len(text) > LARGEST_CHARACTERS:
         raise NoKeyPair(f"is longer than {LARGEST_CHARACTERS:,} characters")
     text = unwrapped(text)
-    return _from_pem(text, password) if is_pem(text) else _from_pfx(text, password)
+    try:
+        return _from_pem(text, password, openers) if is_pem(text) else _from_pfx(text, password, openers)
+    except OutOfReach as reason:
+        raise NoKeyPair(str(reason)) from None
 
 
 def _bytes(text: str) -> bytes:
@@ -118,7 +113,7 @@ def _bytes(text: str) -> bytes:
     return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
 
 
-def _from_pem(text: str, password: str | None) -> KeyPair:
+def _from_pem(text: str, password: str | None, openers: Openers) -> KeyPair:
     try:
         certificates = x509.load_pem_x509_certificates(text.encode())
     except _UNREADABLE:
@@ -127,37 +122,38 @@ def _from_pem(text: str, password: str | None) -> KeyPair:
         raise NoPrivateKey("has no private key")
     is_locked = "ENCRYPTED" in text
     try:
-        key = load_pem_private_key(text.encode(), password.encode() if password and is_locked else None)
-    except _UNREADABLE:
+        found = openers.open("pem", text.encode(), password if is_locked else None)
+    except OutOfReach:
+        raise
+    except Unopened:
         raise NoKeyPair("is PEM whose private key cannot be opened: its password is wrong or missing") from None
-    return _paired(key, certificates)
+    return _paired(found, certificates)
 
 
-def _from_pfx(text: str, password: str | None) -> KeyPair:
+def _from_pfx(text: str, password: str | None, openers: Openers) -> KeyPair:
     try:
         data = _bytes(text)
     except _UNREADABLE:
         raise NoKeyPair("is neither PEM nor a PFX in base64") from None
     try:
-        check_effort(data)
-        key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode() if password else None)
+        found = openers.open("pfx", data, password)
+        ders = [found.certificate] if found.certificate else []
+        certificates = [x509.load_der_x509_certificate(der) for der in (*ders, *found.others)]
+    except OutOfReach:
+        raise
     except _UNREADABLE:
-        raise NoKeyPair(
-            "is a PFX that cannot be opened: its password is wrong or missing, or it is broken or takes very long"
-        ) from None
-    return _paired(key, [one for one in (certificate, *others) if one is not None])
+        raise NoKeyPair("is a PFX that cannot be opened: its password is wrong or missing, or it is broken") from None
+    return _paired(found, certificates)
 
 
-def _paired(key: object, certificates: Sequence[x509.Certificate]) -> KeyPair:
+def _paired(found: Unlocked, certificates: Sequence[x509.Certificate]) -> KeyPair:
     """The certificate that the key belongs to, wherever it stands."""
     if not certificates:
         raise NoKeyPair("has no certificate")
-    if key is None:
+    if not found.key:
         raise NoPrivateKey("has no private key")
-    is_known = isinstance(key, rsa.RSAPrivateKey) or (
-        isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVES
-    )
-    if not is_known or not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+    key = found.private_key()
+    if key is None or (isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in _CURVES):
         raise NoKeyPair("has a key that is neither RSA nor of a curve that Key Vault knows")
     public = key.public_key()
     own = next((one for one in certificates if _has_key(one, public)), None)

@@ -48,6 +48,9 @@ class Provider:
     uses_clouds: ClassVar[bool] = False
     """Whether an iClient's cloud profile says where this provider is."""
 
+    has_tenants: ClassVar[bool] = False
+    """Whether its addresses have a tenant in them, which a system may name where the iClient names none."""
+
     def endpoints(self, iclient: IClient, cloud: CloudProfile, fetch: Fetch) -> Endpoints:
         """Where this iClient's server answers. `fetch` gets JSON, for providers that are found by discovery."""
         raise NotImplementedError

@@ -6,6 +6,7 @@ Whoever needs the value says so, by calling `reveal()`; everything else shows do
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 MASK: Final = "••••"
@@ -52,6 +53,24 @@ class Secret:
 def revealed(value: Any) -> Any:
     """`value`, and where it is a Secret the text inside."""
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether it is a Secret, or a map or list that holds one at any depth."""
+    if isinstance(value, Mapping):
+        return any(holds_secret(inner) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_secret(inner) for inner in value)
+    return isinstance(value, Secret)
+
+
+def opened(value: Any) -> Any:
+    """`value` with every Secret in it, at any depth, as the text inside."""
+    if isinstance(value, Mapping):
+        return {name: opened(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [opened(inner) for inner in value]
+    return revealed(value)
 
 
 def _bytes(text: str) -> bytes:

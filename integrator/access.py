@@ -37,11 +37,22 @@ PUBLIC: Final = frozenset(
 )
 """The views that answer whoever asks; every other one wants somebody who is signed in."""
 
-ACTING_VIEWS: Final = frozenset({"connections.actions.done"})
+API: Final = "api"
+"""The blueprint whose views let in by a token, and never by a cookie; all others take no token."""
+
+ACTING_VIEWS: Final = frozenset({"connections.actions.done", "api.acted"})
 """Views that carry out an action, whoever reads: what it needs they ask by `verb_of_action`, once they know which it is."""
 
 OWN_VIEWS: Final = frozenset(
-    {"sign_in.out", "account.shown", "account.password_changed", "account.out_everywhere", "theme.chosen"}
+    {
+        "sign_in.out",
+        "account.shown",
+        "account.password_changed",
+        "account.out_everywhere",
+        "account.token_made",
+        "account.token_taken_back",
+        "theme.chosen",
+    }
 )
 """The views by which users change what is only theirs."""
 
@@ -56,11 +67,13 @@ class User:
     has_password: bool = True
     created_at: float | None = None
     signed_in_at: float | None = None
+    via: str = "web"
+    """Where they act: in a browser, or by a program (`api`)."""
 
     @property
     def actor(self) -> str:
-        """As audit rows have who acts in a browser."""
-        return f"web:{self.name}"
+        """As audit rows have who acts."""
+        return f"{self.via}:{self.name}"
 
     def document(self) -> dict[str, Any]:
         """As `integrator users list --json` prints it."""

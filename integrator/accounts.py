@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from iclients.secret import Secret
-from integrator.access import ADMINISTRATOR, User
+from integrator.access import ADMINISTRATOR, API, User
 from integrator.bootstrap import Installation
-from integrator.errors import BadUsage
+from integrator.errors import BadUsage, DatabaseUnusable
 from integrator.known_browsers import known_number, new_mark
-from integrator.store.account_rows import AccountRows, reading_accounts, writing_accounts
+from integrator.store.account_rows import AccountRows, noting_accounts, reading_accounts, writing_accounts
+from integrator.store.api_tokens import TOUCH_SECONDS, ApiToken, is_token
 from integrator.store.passwords import PasswordsBusy, hashed, is_outdated, matches
 from integrator.store.sign_in_tries import ACCOUNT, ADDRESS, KNOWN, Bucket
 from integrator.store.users import folded
@@ -68,6 +69,22 @@ class Accounts:
                 rows.users.set_password(user, renewed, told=False)
             rows.tries.forgive(counted)
             return self._begun(rows, user, renewed)
+
+    def by_token(self, token: Secret, address: str) -> User:
+        """Whose API token this is. What is none, or has ended, counts as a try of the address; who has one comes in still.
+
+        Raises SignInRefused.
+        """
+        text, now = token.reveal(), self._now()
+        with reading_accounts(self._store) as rows:
+            found = rows.tokens.find(text, now) if is_token(text) else None
+        if found is None:
+            with writing_accounts(self._store) as rows:
+                wait = rows.tries.take({self._subject("token from", address): ADDRESS}, now)
+            raise SignInRefused(wait)
+        user, kept = found
+        self._note_use(kept, now)
+        return replace(user, via=API)
 
     def change_password(self, user: User, old: Secret, new: Secret) -> SignedIn:
         """Everybody who is signed in as this user is signed out; gives a new session.
@@ -137,6 +154,11 @@ class Accounts:
             with writing_accounts(self._store) as rows:
                 rows.tries.give_back(buckets, self._now())
             raise
+
+    def _note_use(self, token: ApiToken, now: float) -> None:
+        if token.used_at is None or now - token.used_at > TOUCH_SECONDS:
+            with suppress(DatabaseUnusable), noting_accounts(self._store) as rows:  # else the next call does it
+                rows.tokens.touch(token, now)
 
     def _signed_in(self, rows: AccountRows, user: User, kept: str) -> SignedIn:
         rows.users.set_password(user, kept)

@@ -40,7 +40,7 @@ def act(installation: Installation, name: str, action_id: str, inputs: Mapping[s
     connector = installation.connector(name)
     try:
         action = connector.action(action_id)
-        if not action.changes:
+        if action.only_reads:
             return _carried_out(installation, connector, action, inputs)
         return _audited(installation, connector, action, inputs)
     except BadInput as error:
@@ -60,9 +60,16 @@ def text_of(data: bytes) -> str:
 def _audited(
     installation: Installation, connector: Connector, action: Action, inputs: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One row, however it ends; none for inputs that cannot be, because nothing was called then."""
+    """One row, there before the call, so that whoever is killed in the middle leaves one, too; then how it ended.
+
+    None for inputs that cannot be, because nothing is called then.
+    """
     action.converted(inputs)
-    ended = UNKNOWN
+    detail = {"action": action.id, **action.identifiers(inputs)}
+    with installation.store.writing() as stored:
+        named = stored.connections.noun, connector.connection.name
+        row_id = stored.audit.record("acted", *named, {**detail, "ended": UNKNOWN})
+    ended: str | None = UNKNOWN
     try:
         outputs = _carried_out(installation, connector, action, inputs)
         ended = DONE
@@ -71,13 +78,14 @@ def _audited(
         ended = error.code
         raise
     except BadInput:
-        ended = ""
+        ended = None
         raise
     finally:
-        if ended:
-            detail = {"action": action.id, "ended": ended, **action.identifiers(inputs)}
-            with installation.store.writing() as stored:
-                stored.audit.record("acted", stored.connections.noun, connector.connection.name, detail)
+        with installation.store.writing() as stored:
+            if ended is None:
+                stored.audit.withdraw(row_id)
+            else:
+                stored.audit.complete(row_id, {**detail, "ended": ended})
 
 
 def _carried_out(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from connectors.model import Connection
@@ -21,6 +21,7 @@ from iclients.retrying import Retrying
 from iclients.session import AuthorizedSession
 from iclients.tokens import TokensInMemory
 from iclients.transport import Transport
+from integrator.tenants import OpenTenant
 
 CONSENTED: Final = ("authorization_code", "device_code")
 """Values of `auth` for which a person consents."""
@@ -86,6 +87,8 @@ class Admission:
     sessions: Sessions
     clock: Clock
     retrying: Retrying = TOKEN_RETRYING
+    tenant: OpenTenant | None = None
+    """Who names the tenant that the iClient leaves out; None where nobody has to."""
 
     @property
     def needs_consent(self) -> bool:
@@ -93,17 +96,20 @@ class Admission:
         return self.connection.auth in CONSENTED
 
     def grants(self) -> Grants:
-        """What can be asked for at the iClient's provider."""
+        """What can be asked for at the iClient's provider. Raises RemoteError where its tenant cannot be found out."""
         provider = providers.provider(self.iclient.provider)
-        return Grants(self.iclient, provider, self.cloud, self.transport, self.clock, self.retrying, self.slots)
+        iclient = replace(self.iclient, tenant=self.tenant.name()) if self.tenant else self.iclient
+        return Grants(iclient, provider, self.cloud, self.transport, self.clock, self.retrying, self.slots)
 
     def session(self, scopes: Sequence[str]) -> AuthorizedSession:
-        """The session for these scopes. Tokens of a person are the connection's own, those of an app the iClient's.
+        """The session for these scopes. Tokens of a person are the connection's own, those of an app the iClient's, but
+        for one whose tenant the connection's system names.
 
         After a change of iClient, cloud or consent it is another one, which knows nothing of the old token.
         """
         asked = tuple(scopes)
-        owner = f"connection {self.connection.name}" if self.needs_consent else f"iClient {self.iclient.name}"
+        is_own = self.needs_consent or self.tenant is not None
+        owner = f"connection {self.connection.name}" if is_own else f"iClient {self.iclient.name}"
         key, made_from = (owner, self.cloud.name, asked), (self.iclient, self.cloud, self.place, self._consented())
 
         def make(standings: Mapping[str, Standing]) -> AuthorizedSession:
@@ -117,7 +123,7 @@ class Admission:
         return kept and (kept.consent.account, kept.consent.scopes, kept.consent.consented_at)
 
     def _session(self, owner: str, asked: tuple[str, ...], standings: Mapping[str, Standing]) -> AuthorizedSession:
-        acquire = self._acquire()
+        acquire = self._acquire() if self.tenant is None else self._late(self.tenant)
 
         def watched(old: Token | None, claims: str) -> Token:
             try:
@@ -132,6 +138,25 @@ class Admission:
             return token
 
         return AuthorizedSession((owner, asked), watched, TokensInMemory(), self.clock)
+
+    def _late(self, open_tenant: OpenTenant) -> _Acquire:
+        """Finds the tenant out by the first token, and again after a refusal: nobody is asked for making a session."""
+        made: dict[str, _Acquire] = {}
+
+        def acquire(scopes: tuple[str, ...], old: Token | None, claims: str) -> Token:
+            if old is not None and old.is_fresh(self.clock.now()) and not claims:
+                open_tenant.forget()  # the system has refused a good token: it may be in another tenant now
+            tenant = open_tenant.name()
+            if tenant not in made:
+                made.clear()
+                made[tenant] = self._acquire()
+            try:
+                return made[tenant](scopes, old, claims)
+            except NotAuthorized:
+                open_tenant.forget()
+                raise
+
+        return acquire
 
     def _acquire(self) -> _Acquire:
         credential = self.iclient.credential

@@ -17,13 +17,15 @@ from connectors.errors import SettingsError
 from connectors.model import Connection
 from connectors.shared_budget import SharedBudget
 from connectors.throttle import Budget, Whole
+from iclients import registry as providers
 from iclients.clock import SystemClock
 from iclients.clouds import BUILT_IN, CloudProfile
+from iclients.credentials import ManagedIdentity
 from iclients.grants import TOKEN_RETRYING
 from iclients.model import IClient
 from iclients.retrying import IMPATIENT
 from iclients.transport import Transport
-from integrator.admission import Admission, Sessions
+from integrator.admission import CONSENTED, Admission, Sessions
 from integrator.config import Config
 from integrator.global_iclients import with_iclient
 from integrator.places import cloud_of, place
@@ -32,6 +34,7 @@ from integrator.standing import ConnectionStanding, KeptSlots
 from integrator.store.budgets import BudgetRows
 from integrator.store.consents import KeptConsent
 from integrator.store.store import Store
+from integrator.tenants import OpenTenant, Tenants
 from integrator.vitals import Vitals
 
 DEADLINE_SECONDS: Final = 30.0
@@ -59,6 +62,7 @@ class Installation:
         self.progress: Callable[[str], None] | None = None
         """Who is told what a connector waits for; None: nobody."""
         self._sessions = Sessions()
+        self._tenants = Tenants()
         self._transports: dict[Path | None, Transport] = {}
         self._budgets: dict[str, Budget] = {}
         self._budget_rows = BudgetRows(self.store.database, self.clock)
@@ -85,7 +89,7 @@ class Installation:
             fingerprint=self.store.seal.fingerprint,
             folder=Path.cwd(),
             cloud=cloud,
-            transport=self._transport(cloud.ca_file or (None if cloud.name in BUILT_IN else _ca_file(iclient))),
+            transport=self._system_transport(iclient, cloud),
             session=self.admission_of(connection, iclient, cloud).session if iclient else None,
             budget=self._budget,
             retrying=self._retrying,
@@ -108,6 +112,7 @@ class Installation:
             sessions=self._sessions,
             clock=self.clock,
             retrying=self._retrying or TOKEN_RETRYING,
+            tenant=self._open_tenant(connection, iclient, cloud),
         )
 
     def close(self) -> None:
@@ -128,6 +133,16 @@ class Installation:
             connection = with_iclient(stored, stored.connections.get(name))
             iclient = stored.iclients.get(connection.iclient) if connection.iclient else None
             return connection, iclient, cloud_of(stored, connection, iclient)
+
+    def _open_tenant(self, connection: Connection, iclient: IClient, cloud: CloudProfile) -> OpenTenant | None:
+        """Where a token needs a tenant that the iClient does not name; a managed identity has its own."""
+        is_managed = isinstance(iclient.credential, ManagedIdentity) and connection.auth not in CONSENTED
+        if iclient.tenant or is_managed or not providers.provider(iclient.provider).has_tenants:
+            return None
+        return OpenTenant(connection, iclient.name, cloud, self._system_transport(iclient, cloud), self._tenants)
+
+    def _system_transport(self, iclient: IClient | None, cloud: CloudProfile) -> Transport:
+        return self._transport(cloud.ca_file or (None if cloud.name in BUILT_IN else _ca_file(iclient)))
 
     def _transport(self, ca_file: Path | None) -> Transport:
         with self._lock:

@@ -34,7 +34,7 @@ FEW_CALLS: Final = 8
 FEW_SECONDS: Final = 0.5
 USUAL_LATENCY_SECONDS: Final = 0.05
 _LOOKED_BACK: Final = 5
-_WORDS: Final = {"list": "list call", "get": "read", "put": "write"}
+_WORDS: Final = {"list": "list call", "get": "read", "put": "write", "patch": "update", "versions": "version list call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class _Count:
 
     records: int = 0
     wanted: int = 0
-    read: int = 0
+    taken: int = 0
+    """Those that are read, go through every action, and are compared."""
     created: int = 0
     compared: int = 0
     updated: int = 0
@@ -92,8 +93,8 @@ def by_last_run(stored: Transaction, flow: str) -> Estimate | None:
     if not runs:
         return None
     run, calls = runs[0], Counter(runs[0].progress.calls)
-    if _was_the_first(run):
-        calls = Counter({kind: many for kind, many in calls.items() if kind.endswith("list")})
+    if _was_the_first(run, len(runs)):
+        calls = Counter({kind: many for kind, many in calls.items() if _is_list(kind)})
     before = max(1, sum(run.progress.calls.values()))
     seconds = run.progress.seconds * max(0.1, sum(calls.values()) / before)
     return Estimate(flow, run.progress.counts["read"], dict(calls), seconds, "run", run.id, run.ended_at)
@@ -137,11 +138,14 @@ class _Counting:
         self._most_calls, self._ends_at = most_calls, self._clock.monotonic() + most_seconds
         self._width = max(connector.concurrency for connector in connectors.values())
         self._latency = USUAL_LATENCY_SECONDS
+        self._origin = Effort()
 
     def estimate(self) -> Estimate:
         acts = performers(self._flow, self._connectors.__getitem__)
         export = self._flow.exports[0]
-        with closing(open_source(export, self._connectors[export.connection], self._flow.rules)) as source:
+        connector = self._connectors[export.connection]
+        with closing(open_source(export, connector, self._flow.rules)) as source:
+            self._origin = connector.effort(export.resource, source.unread)
             target = open_last(self._flow, acts, self._connectors.__getitem__)
             try:
                 count = self._count(source, target, Mover(self._flow, source, target, acts))
@@ -159,9 +163,7 @@ class _Counting:
                 mover.sort(record, under_way)
             count.records += len(page.records)
             count.wanted += len(under_way.items)
-            self._judge(under_way.items, source, target, mover, count)
-        if source.unread and not target.remembers:
-            count.read = count.wanted
+            self._judge(under_way.items, target, mover, count)
         return count
 
     def _list_target(self, target: Target, count: _Count) -> None:
@@ -180,25 +182,25 @@ class _Counting:
                 names.update(filter(None, found))
         count.target, count.listed_before = names, count.lists.total()
 
-    def _judge(self, items: list[Item], source: Source, target: Target, mover: Mover, count: _Count) -> None:
-        """What becomes of these records, as far as lists and ledger tell. A source that brings values and no mark of
-        their state, a file, says nothing of changes: what was moved before counts as unchanged."""
-        if not target.remembers:
-            return
-        known = self._journal.known(target.identity, [item.key for item in items if item.key is not None])
+    def _judge(self, items: list[Item], target: Target, mover: Mover, count: _Count) -> None:
+        """What becomes of these records, as far as lists and ledger tell. Where the last run met no mark of a record's
+        state, as in a file, nothing says whether it has changed: it counts as unchanged."""
+        keys = [item.key for item in items if item.key is not None]
+        known = self._journal.known(target.identity, keys) if target.remembers else {}
         for item in items:
             item.known = known.get(item.key or "")
             is_there = item.key in count.target if count.target is not None else bool(item.known)
-            is_silent = item.known is not None and not source.unread and item.record.marker is None
-            if is_there and (mover.may_be_current(item) or is_silent):
+            if is_there and mover.may_be_current(item):
                 continue
-            count.read += 1
+            if self._origin.opens and item.record.fields.get(self._origin.opens) is False:
+                continue
+            count.taken += 1
             if not is_there:
                 count.created += 1
-            elif item.known:
-                count.updated += 1
-            else:
+            elif item.known is None or not item.known.fingerprint:
                 count.compared += 1
+            elif item.known.source_marker:
+                count.updated += 1
 
     def _pages(self, connector: Connector, source: Source, count: _Count) -> Iterator[Page]:
         """Pages within the bound; what their calls are, and how long one takes, is learnt on the way."""
@@ -221,25 +223,42 @@ class _Counting:
                 self._latency = (self._clock.monotonic() - began) / made.total()
 
     def _added_up(self, count: _Count, target: Target) -> Estimate:
-        export, step = self._flow.exports[0], self._flow.destination
-        origin = self._connectors[export.connection].effort(export.resource)
-        other = self._connectors[step.connection].effort(step.resource) if step and target.remembers else Effort()
-        read = origin.reading(count.read) if export.values else Counter()
-        written = other.writing(count.created, count.compared, count.updated)
-        calls = count.lists + read + written
+        step = self._flow.destination
+        other = Effort()
+        if step and target.remembers:
+            other = self._connectors[step.connection].effort(step.resource, options=step.options)
+        made = [
+            (self._origin, count.lists + self._origin.reading(count.taken)),
+            (other, other.writing(count.created, count.compared, count.updated)),
+            *((act, act.acting(count.taken)) for act in self._acts()),
+        ]
+        calls: Counter[str] = sum((each for _, each in made), Counter())
         places: dict[str, float] = {}
-        for effort, made in ((origin, count.lists + read), (other, written)):
-            places[effort.place] = places.get(effort.place, 0.0) + effort.budget_seconds(made)
+        for effort, each in made:
+            places[effort.place] = places.get(effort.place, 0.0) + effort.budget_seconds(each)
         lists = count.listed_before, count.lists.total() - count.listed_before
         seconds = seconds_of(places, calls.total(), lists, count.wanted, self._latency, self._width)
         by = "count" if count.is_whole else "least"
         return Estimate(self._flow.name, count.records, dict(calls), seconds, by)
 
+    def _acts(self) -> list[Effort]:
+        steps = self._flow.actions
+        named = [(step, {rule.to for rule in step.inputs}) for step in steps]
+        return [self._connectors[step.connection].effort_of_action(step.action, names) for step, names in named]
 
-def _was_the_first(run: Run) -> bool:
-    """Whether it made most of what it wrote: a place that remembers finds that unchanged next time."""
-    counts = run.progress.counts
-    return "put" in run.progress.calls and counts["created"] > counts["unchanged"] + counts["updated"]
+
+def _was_the_first(run: Run, runs: int) -> bool:
+    """Whether it made most of what it wrote, or for the first time carried out what the flow ends in: a place that
+    remembers finds that unchanged next time. A file is made anew each time; one that is read tells no changes."""
+    counts, calls = run.progress.counts, run.progress.calls
+    if not counts["created"]:
+        return runs == 1 and any(map(_is_list, calls))
+    writes = any(kind in ("put", "cert_import") for kind in calls)
+    return writes and counts["created"] > counts["unchanged"] + counts["updated"]
+
+
+def _is_list(kind: str) -> bool:
+    return kind.endswith("list") or kind == "deleted"
 
 
 def _order(item: tuple[str, int]) -> tuple[int, str]:

@@ -54,7 +54,7 @@ def _reading(flow: Flow, export: Export) -> Need:
         return Need(export.resource, "list")
     with suppress(FlowDefinitionError):  # its runs tell what is wrong with it
         return Need(export.resource, "get", fields=looked_at(export.where, flow.rules))
-    return Need(export.resource, "get")
+    return Need(export.resource, "get", fields=None)
 
 
 def _told(step: Import) -> tuple[tuple[str, str], ...]:

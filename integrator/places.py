@@ -19,6 +19,8 @@ from iclients.model import IClient
 from integrator.store.store import Transaction
 
 VAULT_URL: Final = "vault_url"
+_NAMING: Final = (VAULT_URL, "subscription")
+"""Settings that say whose tenant counts, where the iClient names none: its tokens are for that place alone."""
 _HARMLESS: Final = frozenset({"domain_hint", "login_hint", "offline_scope", "prompt", "scope_delimiter"})
 """Settings of iClients that lead nobody elsewhere."""
 
@@ -55,7 +57,9 @@ def own_hosts(cloud: CloudProfile) -> frozenset[str]:
 def place(connection: Connection, iclient: IClient, cloud: CloudProfile) -> str:
     """One text for all of it, to compare and to seal; it tells nothing to whoever reads it."""
     uses_cloud = providers.provider(iclient.provider).uses_clouds
-    parts = [asked_at(iclient, cloud if uses_cloud else None), sorted(hosts(connection, cloud))]
+    parts: list[Any] = [asked_at(iclient, cloud if uses_cloud else None), sorted(hosts(connection, cloud))]
+    if providers.provider(iclient.provider).has_tenants and not iclient.tenant:
+        parts.append([str(connection.settings.get(name) or "") for name in _NAMING])
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()
 
 

@@ -16,6 +16,7 @@ from iclients import consent
 from iclients.errors import NotAuthorized, RemoteError
 from iclients.grants import Grants
 from iclients.provider import Refusal
+from integrator.admission import Admission
 from integrator.bootstrap import Installation
 from integrator.findings import Finding
 from integrator.reaching import CALLBACK_PATH, Reached, reached
@@ -45,12 +46,11 @@ def preflight(installation: Installation, name: str, *, is_reached: bool = False
             f"Connection {name} has auth: {admission.connection.auth}, for which nobody consents: "
             f"`integrator connections test {name}` says whether it works."
         )
-    grants = admission.grants()
     redirect_uri = redirect_uri_of(installation)
     return [
         Finding("redirect URI", True, f"register {redirect_uri} at the provider, exactly like this."),
         *_public_url(installation, is_reached),
-        *_provider(installation, name, grants, redirect_uri),
+        *_provider(installation, name, admission, redirect_uri),
     ]
 
 
@@ -98,10 +98,11 @@ def _public_url(installation: Installation, is_reached: bool) -> Iterator[Findin
         )
 
 
-def _provider(installation: Installation, name: str, grants: Grants, redirect_uri: str) -> Iterator[Finding]:
-    iclient, provider = grants.iclient, grants.provider
+def _provider(installation: Installation, name: str, admission: Admission, redirect_uri: str) -> Iterator[Finding]:
     scopes = tuple(installation.connector(name).scopes)
     try:
+        grants = admission.grants()
+        iclient, provider = grants.iclient, grants.provider
         provider.check(iclient)
         needs_one = provider.traits(iclient).client_authentication != "none"
         if needs_one and iclient.credential is None:

@@ -26,7 +26,7 @@ from flows.mapping import Mapping as Rules
 from flows.mapping import compile_filter
 from flows.model import Flow, Import, MappingRule, Step
 from iclients.errors import RemoteError
-from iclients.secret import MASK, Secret
+from iclients.secret import MASK, Secret, holds_secret
 from integrator.acting import actions_of
 from integrator.bootstrap import Installation
 from integrator.errors import StoreError, UserError, defect_sentence
@@ -183,7 +183,7 @@ class _Maker:
             return Cell(WRONG, str(error))
         if value in (None, ""):
             return Cell(NOTHING)
-        return Cell(HIDDEN, MASK) if to in self._hiding or _holds_secret(value) else Cell(SHOWN, _text(value))
+        return Cell(HIDDEN, MASK) if to in self._hiding or holds_secret(value) else Cell(SHOWN, _text(value))
 
 
 def _first_page(source: Source) -> Page:
@@ -207,7 +207,7 @@ def _secrets(
         for name in names
         if name != "name" and Rules([rule]).depends_on(rule.to, frozenset({name}))
     ]
-    holding = [name for record in found for name, value in record.fields.items() if _holds_secret(value)]
+    holding = [name for record in found for name, value in record.fields.items() if holds_secret(value)]
     called = [name for name in names if _CALLS_A_SECRET.search(name)]
     return frozenset([*becoming, *holding, *called])
 
@@ -233,14 +233,6 @@ def _secret_fields(installation: Installation, connection: str, resource: str) -
         return frozenset()
     known = connectors.connector(found.connector).descriptor.resources
     return frozenset(name for one in known if one.is_called(resource) for name in one.secret_fields)
-
-
-def _holds_secret(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(_holds_secret(inner) for inner in value.values())
-    if isinstance(value, list | tuple):
-        return any(_holds_secret(inner) for inner in value)
-    return isinstance(value, Secret)
 
 
 def _dotted(record: Record, secrets: frozenset[str]) -> Record:

@@ -17,6 +17,7 @@ from iclients.credentials import ManagedIdentity
 from iclients.errors import NotAuthorized
 from iclients.model import IClient
 from integrator.action_references import check_action, unknown_name
+from integrator.flow_fit import check_fit
 from integrator.global_iclients import with_iclient
 from integrator.schemas import Where, Wrong, shown
 from integrator.store.store import Transaction
@@ -121,6 +122,7 @@ def _check_flow(transaction: Transaction, where: Where, flow: Flow) -> None:
         end = (*where, "steps", position, "import")
         _check_end(transaction, end, step.connection, step.resource, step.operation)
         _check_options(transaction, (*end, "options"), step)
+    check_fit(transaction, where, flow)
 
 
 def _check_options(transaction: Transaction, where: Where, step: Import) -> None:

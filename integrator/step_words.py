@@ -28,12 +28,14 @@ def numbered(lines: Sequence[str]) -> Sequence[str]:
 
 
 def cautions(installation: Installation, flow: Flow) -> Sequence[str]:
-    """What an action step may do twice, one sentence each: where a run is killed, and where a file is made anew."""
+    """What an action step takes away, and what it may do twice where a run is killed: one sentence each."""
     told = []
     for step in flow.actions:
         action = _action(installation, step)
         if action is None or not action.changes:
             continue
+        if action.destructive:
+            told.append(f"{step.action} on {step.connection} takes something away for each record, whoever made it.")
         again = "changes something each time" if not action.repeatable else "leaves the same when it is repeated"
         told.append(
             f"{step.action} on {step.connection} {again}: a run that is killed and goes on carries it out again for "

@@ -36,7 +36,11 @@ class Turns:
         if not self._free.acquire(blocking=False):
             raise TooMany(f"As many {self._noun} as this server takes at a time are under way: try again in a moment.")
         asked = _Asked(work, self._free.release)
-        threading.Thread(target=asked.run, name=self._noun, daemon=True).start()
+        try:
+            threading.Thread(target=asked.run, name=self._noun, daemon=True).start()
+        except RuntimeError:  # the machine has no thread left
+            self._free.release()
+            raise TooMany(f"This server has no room for {self._noun} just now: try again in a moment.") from None
         return asked.answer(seconds)
 
 

@@ -21,6 +21,7 @@ from iclients.clock import Stopped
 from iclients.errors import Recovery
 from integrator.bootstrap import Installation
 from integrator.errors import StoreError, defect_sentence
+from integrator.estimating import foretell
 from integrator.queue import Claimed, EmbeddedQueue, Queue
 from integrator.runner import End, Runner
 from integrator.scheduler import Job, next_due, scheduled
@@ -106,6 +107,9 @@ class Worker:
         """Carry out a run. Raises Fenced, StoreError, and then whoever rescues it goes on with it."""
         run, claim = claimed.run, claimed.claim
         with claimed.held:
+            if run.due is not None and run.attempt == 1:  # who starts one by hand is told before
+                with self._store.writing() as stored:
+                    foretell(stored, run)
             try:
                 end = Runner(self._installation, started=lambda engine: self._began(run.id, engine)).work(run, claim)
             finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from connectors.azure_key_vault.control.plane import BUDGET, BUDGET_SECONDS
@@ -35,6 +35,9 @@ _CONTROL_PAGE: Final = 100
 _LARGE: Final = (3072, 4096)
 _MAKES: Final = frozenset({"create", "rotate"})
 _BRINGS: Final = frozenset({"import", "restore"})
+_CREATING: Final = frozenset({"put", "create", "import", "merge", "restore"})
+_CHANGING: Final = frozenset({"put", "create", "update", "change", "check", "delete", "recover", "purge"})
+"""What ARM counts as a write, by the last word of a call's name."""
 
 
 def budget_of(connection: Connection, access: Access, descriptor: Descriptor, host: str, cloud: str) -> Budget:
@@ -55,15 +58,45 @@ def budget_of(connection: Connection, access: Access, descriptor: Descriptor, ho
     return Both(mine, _shared(access, place, limits, period, whole))
 
 
-def effort_of(connection: Connection, descriptor: Descriptor, host: str, resource: str) -> Effort:
-    """What listing, reading and writing this resource takes, in calls and in seconds of the budget."""
+def effort_of(
+    connection: Connection,
+    descriptor: Descriptor,
+    host: str,
+    resource: str,
+    unread: frozenset[str],
+    options: Mapping[str, Any],
+) -> Effort:
+    """What listing, reading and writing this resource takes, in calls and in seconds of the budget.
+
+    The key of a certificate is read from the secret of its name; a disabled secret is not read at all.
+    """
     costs = _costs(connection, descriptor)
-    prefix = _PREFIXES.get(collection_of(resource), "")
     if connection.api_type != ApiType.DATA:
-        return Effort(host, page_size=_CONTROL_PAGE, lists=resource, seconds={resource: costs[OTHER]})
-    lists, reads, writes = f"{prefix}list", f"{prefix}get", _WRITES.get(resource, f"{prefix}put")
-    seconds = {lists: costs[OTHER], reads: costs[OTHER], writes: costs[CREATE]}
-    return Effort(host, PAGE_SIZE, lists, reads, (writes,), (reads,), (reads, writes), seconds)
+        return Effort(host, _CONTROL_PAGE, usual_seconds=costs[OTHER])
+    prefix = _PREFIXES.get(collection_of(resource), "")
+    look, writes = f"{prefix}get", _WRITES.get(resource, f"{prefix}put")
+    takes_value = "value" in unread
+    reads = (look, *(["get"] if resource == "certificates" and takes_value else [])) if unread else ()
+    return Effort(
+        host,
+        PAGE_SIZE,
+        begins=_look_at_deleted(resource, options),
+        reads=reads,
+        creates=(writes,),
+        compares=(look,),
+        updates=(look, writes),
+        opens="enabled" if takes_value or (unread and resource == "secrets") else "",
+        usual_seconds=costs[OTHER],
+        seconds={writes: costs[CREATE]},
+    )
+
+
+def effort_of_action(connection: Connection, descriptor: Descriptor, host: str, kinds: Sequence[str]) -> Effort:
+    """What an action that makes these calls takes. What the key costs is not known before: it counts as the usual one."""
+    costs = _costs(connection, descriptor)
+    class_of = _class_of if connection.api_type == ApiType.DATA else _class_in_control
+    seconds = {kind: costs[class_of(kind)] for kind in kinds}
+    return Effort(host, acts=tuple(kinds), usual_seconds=costs[OTHER], seconds=seconds)
 
 
 def weight_of_call(kind: str, body: Mapping[str, Any] | None, known: str) -> str:
@@ -85,6 +118,24 @@ def weight_of_key(document: Any) -> str | None:
     size = _bits(key.get("n")) if kind.startswith("RSA") else 0
     large = next((f"rsa_{one}" for one in reversed(_LARGE) if size >= one), OTHER)
     return f"{HSM}{large}" if kind.endswith("-HSM") else large
+
+
+def _look_at_deleted(resource: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The list of deleted names that an import begins with: of certificates always, of secrets where a rule asks for it."""
+    if resource == "certificates":
+        return ("cert_deleted_list",)
+    return ("deleted",) if resource == "secrets" and options.get("deleted", "fail") != "fail" else ()
+
+
+def _class_of(kind: str) -> str:
+    """Which budget a call of an action draws on, by the name under which runs count it."""
+    if kind.startswith(_PREFIXES["keys"]):
+        return weight_of_call(kind.removeprefix(_PREFIXES["keys"]), None, OTHER)
+    return CREATE if kind.removeprefix(_PREFIXES["certificates"]) in _CREATING else OTHER
+
+
+def _class_in_control(kind: str) -> str:
+    return CREATE if kind.rpartition("_")[2] in _CHANGING else OTHER
 
 
 def _costs(connection: Connection, descriptor: Descriptor) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
@@ -10,10 +10,12 @@ from urllib.parse import urlsplit
 from connectors.actions import Action
 from connectors.azure_key_vault.actions.plane import DataPlane
 from connectors.azure_key_vault.address import recognized, vault_address
-from connectors.azure_key_vault.budgets import budget_of, effort_of
+from connectors.azure_key_vault.budgets import budget_of, effort_of, effort_of_action
 from connectors.azure_key_vault.control.arm import Arm
 from connectors.azure_key_vault.control.errors import explain_control
 from connectors.azure_key_vault.control.plane import ControlPlane, Place, remaining
+from connectors.azure_key_vault.control.preflight import ControlPreflight
+from connectors.azure_key_vault.control.rights import actions_for
 from connectors.azure_key_vault.control.source import CONTROL_RESOURCES, ControlSource
 from connectors.azure_key_vault.errors import explain
 from connectors.azure_key_vault.model import API_VERSIONS, DEFAULT_API_VERSION, VaultAddress
@@ -26,9 +28,10 @@ from connectors.azure_key_vault.vault.certificates import VaultCertificates
 from connectors.azure_key_vault.vault.keys import VaultKeys
 from connectors.azure_key_vault.vault.objects import VaultObjects
 from connectors.azure_key_vault.vault.secrets import VaultSecrets
+from connectors.azure_key_vault.whose import challenged_tenant
 from connectors.connector import Access, Connector, Source, Target
 from connectors.descriptor import Descriptor, load
-from connectors.effort import Effort
+from connectors.effort import NO_OPTIONS, Effort
 from connectors.errors import SettingsError
 from connectors.model import ApiType, Connection, Ping, ReadOptions, Recognized, WriteOptions
 from connectors.rest import RestClient
@@ -36,6 +39,7 @@ from iclients.addresses import resolved
 from iclients.answers import Answer
 from iclients.clouds import CloudProfile
 from iclients.session import AuthorizedSession
+from iclients.transport import Transport
 
 
 class AzureKeyVault(Connector):
@@ -63,6 +67,11 @@ class AzureKeyVault(Connector):
     ) -> Recognized | None:
         return recognized(typed, clouds, home) if setting == "vault_url" else None
 
+    @classmethod
+    def tenant_of(cls, connection: Connection, cloud: CloudProfile, transport: Transport) -> str:
+        """As the challenge of the vault, or of the subscription, says. Raises HostNotAllowed before anybody is asked."""
+        return challenged_tenant(connection, cloud, transport)
+
     def choices(self, setting: str) -> Sequence[tuple[str, str]]:
         """Subscriptions, or the groups of the chosen one, that the app sees. Needs read on them. Raises RemoteError."""
         if self._is_data:
@@ -75,14 +84,19 @@ class AzureKeyVault(Connector):
             return [(group, group) for group in sorted(found, key=str.lower)]
         return super().choices(setting)
 
-    def effort(self, resource: str) -> Effort:
-        host = self._vault.host if self._is_data else urlsplit(self._cloud.arm).netloc
-        return effort_of(self.connection, self.descriptor, host, resource)
+    def effort(
+        self, resource: str, unread: frozenset[str] = frozenset(), options: Mapping[str, Any] = NO_OPTIONS
+    ) -> Effort:
+        return effort_of(self.connection, self.descriptor, self._answers, resource, unread, options)
+
+    def effort_of_action(self, action_id: str, named: Collection[str]) -> Effort:
+        return effort_of_action(self.connection, self.descriptor, self._answers, self.action(action_id).kinds(named))
 
     def ping(self) -> Ping:
         """Raises RemoteError with the checks that were made; SettingsError where the settings name what is not there."""
         if not self._is_data:
-            return ControlPlane(self._client, self._cloud).ping(self._place)
+            plane = ControlPlane(self._client, self._cloud)
+            return ControlPreflight(plane, self._session(), resolved, self._place, actions_for(self.needs)).run()
         needs = rights_for(self.needs)
         self._preflight = Preflight(self._client, self._session(), self._vault, self._api_version, resolved, needs)
         try:
@@ -115,8 +129,8 @@ class AzureKeyVault(Connector):
             from connectors.azure_key_vault.certificate_writing.target import CertificatesTarget  # likewise
 
             plane = self._data_plane()
-            obstacles = Obstacles(plane.certificates, plane.secrets, plane.keys, plane.clock, plane.retrying)
-            return CertificatesTarget(obstacles, options, self.access.fingerprint, self.access.clock)
+            obstacles = Obstacles(plane.certificates, plane.secrets, plane.keys)
+            return CertificatesTarget(obstacles, options, self.access.fingerprint, self.access.clock, plane.retrying)
         if resource != "secrets":
             raise SettingsError(f"{resource} of connection {self.connection.name} cannot be written, only read.")
         return SecretsTarget(self._secrets(), options, self.access.fingerprint, self.access.clock)
@@ -172,7 +186,7 @@ class AzureKeyVault(Connector):
         session = self._session()
         if access.transport is None:
             raise SettingsError(f"Connection {self.connection.name} has no iClient: name one.")
-        where = self._vault.host if self._is_data else urlsplit(cloud.arm).netloc
+        where = self._answers
         budget = budget_of(self.connection, access, self.descriptor, where, cloud.name)
         return RestClient(
             transport=access.transport,
@@ -184,6 +198,11 @@ class AzureKeyVault(Connector):
             retrying=access.retrying,
             watch=self._watch if self._is_data else partial(remaining, budget),
         )
+
+    @property
+    def _answers(self) -> str:
+        """The host that its calls go to."""
+        return self._vault.host if self._is_data else urlsplit(self._cloud.arm).netloc
 
     def _watch(self, answer: Answer) -> None:
         if self._preflight is not None:

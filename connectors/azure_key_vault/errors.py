@@ -194,8 +194,14 @@ def _part(document: Any, name: str) -> Mapping[str, Any]:
 
 
 def _unknown(answer: Answer, call: Call, vault: str, code: str, message: str) -> str:
-    what = f"{vault} answered {call.kind} {_secret_name(call.url)}".rstrip()
-    may_echo = answer.status in (200, 400) or not _MAY_BE_ECHOED.isdisjoint(call.body or ())
+    name = _secret_name(call.url)
+    if answer.status == 400:
+        return (
+            f"{vault} does not take one of the inputs{' for ' + name if name else ''} (HTTP 400 {code or 'without a code'}): "
+            "check what each of them must look like. Its own words are left out, because they may hold what was sent."
+        )
+    what = f"{vault} answered {call.kind} {name}".rstrip()
+    may_echo = answer.status == 200 or not _MAY_BE_ECHOED.isdisjoint(call.body or ())
     said = f" {code}: {_one_line(message)}" if code and not may_echo else f" {code}".rstrip()
     return f"{what} with HTTP {answer.status}{said}".rstrip(".") + "."
 

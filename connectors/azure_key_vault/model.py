@@ -66,6 +66,12 @@ class SecretProperties:
     tags: Mapping[str, str] = field(default_factory=dict)
     managed: bool = False
     id: str = ""
+    thumbprint: str = ""
+    """Of a certificate, as the wire spells it."""
+
+    def is_settled(self, now: float) -> bool:
+        """Whether `updated` would show if it were touched again at this moment."""
+        return self.updated is not None and now - self.updated >= LAG_SECONDS
 
     def fields(self) -> dict[str, Any]:
         """As a record's fields; times are ISO 8601 in UTC."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from connectors.azure_key_vault.errors import MissingRight
 from connectors.azure_key_vault.model import VaultAddress
+from connectors.azure_key_vault.reading.secrets import ONLY_READ
 from connectors.azure_key_vault.rights import collection_of, smallest_roles
 from connectors.checks import with_checks
 from connectors.errors import BadRequest, Conflict, NotFound
@@ -78,10 +79,16 @@ def _rights_of(need: Need) -> set[str]:
     """The key of a certificate lies in the secret of its name: whoever looks at `value` reads that, too."""
     collection = collection_of(need.resource)
     is_certificates = need.resource == "certificates"
-    words = (_OF_CERTIFICATES if is_certificates else _RIGHTS).get(need.verb, ())
+    verb = "list" if need.verb == "get" and not _takes_a_read(need) else need.verb
+    words = (_OF_CERTIFICATES if is_certificates else _RIGHTS).get(verb, ())
     words = (*words, *(word for name, word in need.options if name == "deleted" and word in _UNBLOCKING))
     takes_key = is_certificates and need.verb == "get" and (need.fields is None or "value" in need.fields)
     return {f"{collection}/{word}" for word in words} | ({"secrets/get"} if takes_key else set())
+
+
+def _takes_a_read(need: Need) -> bool:
+    """Of a secret a list tells all but value and version: a flow that looks at neither reads none."""
+    return need.resource != "secrets" or need.fields is None or not need.fields.isdisjoint(ONLY_READ)
 
 
 class Preflight:

@@ -55,6 +55,7 @@ class _Bundle(Schema):
     attributes = fields.Nested(_Attributes, load_default=dict)
     tags = fields.Dict(keys=fields.String(), values=fields.String(), allow_none=True, load_default=None)
     managed = fields.Boolean(allow_none=True, load_default=False)
+    x5t = fields.String(allow_none=True, load_default=None)
 
 
 class _Page(Schema):
@@ -121,6 +122,7 @@ def _properties(loaded: Mapping[str, Any]) -> SecretProperties:
         tags=loaded["tags"] or {},
         managed=bool(loaded["managed"]),
         id=loaded["id"],
+        thumbprint=loaded["x5t"] or "",
     )
 
 
@@ -136,15 +138,16 @@ def _name_and_version(identifier: str) -> tuple[str, str | None]:
 
 
 class _ContentType(fields.Field[Any]):
-    """A text, or a Secret that holds one; empty means not set."""
+    """A text; empty means not set. One that is made of a secret would show it to whoever lists."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | None:
-        text = value.reveal() if isinstance(value, Secret) else value
-        if not isinstance(text, str):
+        if isinstance(value, Secret):
+            raise ValidationError("is made of a secret, and everybody who lists the vault would see it")
+        if not isinstance(value, str):
             raise ValidationError("is not a text")
-        if len(text) > LONGEST_CONTENT_TYPE_CHARACTERS:
+        if len(value) > LONGEST_CONTENT_TYPE_CHARACTERS:
             raise ValidationError(f"is longer than {LONGEST_CONTENT_TYPE_CHARACTERS} characters")
-        return text or None
+        return value or None
 
 
 class _Flag(fields.Boolean):

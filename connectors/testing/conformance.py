@@ -9,7 +9,7 @@ class TestMyConnector(ConnectorConformance):
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -48,6 +48,21 @@ class ConnectorConformance(SourceConformance, TargetConformance, ActionConforman
     writes: ClassVar[str | None] = None
     acts: ClassVar[bool] = False
     is_troubled: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class that says what it judges has no other checks: each would make a subject only to be left out."""
+        super().__init_subclass__(**kwargs)
+        if cls.judges is None:
+            return
+        acts = cls.acts or cls.is_troubled
+        for part, is_judged in (
+            (SourceConformance, cls.reads),
+            (TargetConformance, cls.writes),
+            (ActionConformance, acts),
+        ):
+            for name, check in vars(part).items():
+                if name.startswith("test_") and name not in vars(cls):
+                    setattr(cls, name, check if is_judged else None)
 
     @pytest.fixture
     def subject(self) -> Subject:

@@ -28,7 +28,7 @@ _COMMANDS: Final = {
     "runs": ("integrator.cli.runs:runs", "Runs: list, show, errors, resume, cancel."),
     "audit": ("integrator.cli.audit:audit", "Who changed what, and when: list, show."),
     "notices": ("integrator.cli.notices:notices", "What owners must know: list, seen."),
-    "users": ("integrator.cli.users:users", "People who sign in: list, add, delete, reset."),
+    "users": ("integrator.cli.users:users", "People who sign in: list, add, delete, reset, tokens."),
     "keys": ("integrator.cli.keys:keys", "The keys that seal the database: doctor, rotate."),
     "doctor": ("integrator.cli.doctor:doctor", "What is wrong with this installation, and what to do next."),
 }

@@ -64,6 +64,7 @@ class _Late:
 def _tell(actions: Sequence[Action], connection: str, action_id: str | None, as_json: bool) -> None:
     from connectors.actions import find
     from connectors.errors import BadInput
+    from integrator.action_documents import document
 
     if action_id is None:
         _list(actions, as_json)
@@ -73,14 +74,16 @@ def _tell(actions: Sequence[Action], connection: str, action_id: str | None, as_
     except BadInput as error:
         raise BadUsage(str(error)) from error
     if as_json:
-        print_json(_document(found))
+        print_json(document(found))
     else:
         _describe(found)
 
 
 def _list(actions: Sequence[Action], as_json: bool) -> None:
+    from integrator.action_documents import document
+
     if as_json:
-        print_json([_document(one) for one in actions])
+        print_json([document(one) for one in actions])
     else:
         rows = [[one.id, one.changes, one.title] for one in actions]
         print_table(("action", "changes", "title"), rows, "This connection has no actions.")
@@ -111,49 +114,6 @@ def _need(required: bool, default: Any) -> str:
 def _help(parameter: Any) -> str:
     choices = f" One of: {', '.join(parameter.choices)}." if parameter.choices else ""
     return f"{parameter.help}{choices}"
-
-
-def _document(action: Action) -> dict[str, Any]:
-    return {
-        "id": action.id,
-        "title": action.title,
-        "summary": action.summary,
-        "changes": action.changes,
-        "destructive": action.destructive,
-        "group": action.group,
-        "parameters": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "help": one.help,
-                "kind": one.kind,
-                "required": one.required,
-                "default": one.default,
-                "choices": list(one.choices),
-                "secret": one.is_secret,
-            }
-            for one in action.parameters
-        ],
-        "outputs": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "kind": one.kind,
-                "secret": one.is_secret,
-                "fields": list(one.fields),
-            }
-            for one in action.outputs
-        ],
-        "permissions": [
-            {
-                "access_policy": one.word if one.data_action else None,
-                "data_action": one.data_action or None,
-                "action": None if one.data_action else one.action,
-                "role": one.role,
-            }
-            for one in action.permissions
-        ],
-    }
 
 
 def _inputs(pairs: Sequence[str]) -> dict[str, str]:

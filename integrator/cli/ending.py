@@ -32,11 +32,11 @@ def ending(call: Callable[[], Any], *, as_json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the process's boundary: a person reads a sentence, not a traceback
-        return _tell(*_meaning(error), as_json, _checks(error) if as_json else ())
+        return _tell(*meaning(error), as_json, _checks(error) if as_json else ())
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
-def _meaning(error: Exception) -> tuple[ExitCode, str, str]:
+def meaning(error: Exception) -> tuple[ExitCode, str, str]:
     """Exit code, code and sentence. The lower floors are asked only when something failed: they load slowly."""
     from connectors.errors import RunRefused, SettingsError
     from flows.errors import Fenced, FlowDefinitionError

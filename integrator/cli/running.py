@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,8 @@ def run_and_tell(installation: Installation, start: Callable[[Runner], Run], as_
         print_json(run.document())
     else:
         tell(run)
-    hint(run)
+    with installation.store.reading() as stored:
+        hint(run, stored.warnings(run.id))
     return exit_code(run)
 
 
@@ -73,8 +74,10 @@ def tell(run: Run) -> None:
     click.echo(f"  calls    {calls or 'none'}")
 
 
-def hint(run: Run) -> None:
-    """On standard error: why it did not go well, and the next step as the last line."""
+def hint(run: Run, warnings: Sequence[str] = ()) -> None:
+    """On standard error: what it warned of, why it did not go well, and the next step as the last line."""
+    for warning in warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
     if run.error_message:
         click.echo(f"Error: {printable(run.error_message)}", err=True)
     if run.status is RunStatus.WITH_ERRORS:

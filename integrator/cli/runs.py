@@ -56,13 +56,13 @@ def list_runs(flow: str | None, limit: int | None, as_json: bool) -> None:
 def show(run_id: int, as_json: bool) -> None:
     """What one run did."""
     with opened() as installation, installation.store.reading() as stored:
-        run = stored.runs.get(run_id)
+        run, warnings = stored.runs.get(run_id), stored.warnings(run_id)
     if as_json:
         print_json(run.document())
         return
     tell(run)
     if run.status is not RunStatus.RUNNING:
-        hint(run)
+        hint(run, warnings)
 
 
 @runs.command()

@@ -1,4 +1,4 @@
-"""`integrator users`: list, add, delete, reset. A link by which a password is chosen is printed once, and serves once."""
+"""`integrator users`: list, add, delete, reset, tokens. A link by which a password is chosen is printed once, and serves once."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import click
 from integrator.access import ADMINISTRATOR, ROLES
 from integrator.cli.opening import opened
 from integrator.cli.output import json_option, print_json, print_table
+from integrator.cli.tokens import tokens
 
 
 @click.group()
@@ -68,6 +69,9 @@ def delete(name: str, as_json: bool) -> None:
         print_json({"deleted": name})
     else:
         click.echo(f"Deleted user {name}.")
+
+
+users.add_command(tokens)
 
 
 def _tell(name: str, link: str, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
+from integrator.store.api_tokens import ApiTokens
 from integrator.store.audit import Audit
 from integrator.store.sign_in_tries import SignInTries
 from integrator.store.store import Store
@@ -23,6 +24,7 @@ class AccountRows:
         self.links = UserLinks(connection)
         self.sessions = WebSessions(connection)
         self.tries = SignInTries(connection)
+        self.tokens = ApiTokens(connection, audit)
 
 
 @contextmanager

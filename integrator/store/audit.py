@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from iclients.clock import Clock
 from integrator.errors import NotFoundHere
@@ -49,11 +49,20 @@ class Audit:
         """The moment that the next row will have."""
         return self._clock.now()
 
-    def record(self, action: str, noun: str, name: str, detail: Mapping[str, Any] | None = None) -> None:
-        """Somebody has done this to the noun of this name. `detail` is plain JSON and never holds a value."""
-        text = json.dumps(dict(detail or {}), sort_keys=True, separators=(",", ":"))
-        row = {"at": self.now(), "actor": self.actor, "action": action, "noun": noun, "name": name, "detail": text}
-        self._connection.execute(insert(audit).values(row))
+    def record(self, action: str, noun: str, name: str, detail: Mapping[str, Any] | None = None) -> int:
+        """Somebody has done this to the noun of this name; the row's id. `detail` is plain JSON and never holds a value."""
+        told = {"action": action, "noun": noun, "name": name, "detail": _text(detail or {})}
+        made = self._connection.execute(insert(audit).values(at=self.now(), actor=self.actor, **told))
+        (row_id,) = made.inserted_primary_key or (0,)
+        return int(row_id)
+
+    def complete(self, row_id: int, detail: Mapping[str, Any]) -> None:
+        """How it ended, of a row that was written before it was done."""
+        self._connection.execute(update(audit).where(audit.c.id == row_id).values(detail=_text(detail)))
+
+    def withdraw(self, row_id: int) -> None:
+        """Take a row back that was written before something that then was not begun."""
+        self._connection.execute(delete(audit).where(audit.c.id == row_id))
 
     def list(self, limit: int = 200, before: int | None = None) -> Sequence[AuditRow]:
         """Rows, the newest first; with `before`, only those older than the row of this id."""
@@ -88,6 +97,10 @@ def local_actor() -> str:
         return f"cli:{pwd.getpwuid(user).pw_name}"
     except KeyError:  # a container may run as a number that has no name
         return f"cli:{user}"
+
+
+def _text(detail: Mapping[str, Any]) -> str:
+    return json.dumps(dict(detail), sort_keys=True, separators=(",", ":"))
 
 
 def _row(row: Any) -> AuditRow:

@@ -70,6 +70,11 @@ def note_warnings(connection: Connection, run_id: int) -> None:
         note(connection, run_id, Happened.WARNED, detail)
 
 
+def warnings_of(connection: Connection, run_id: int) -> list[str]:
+    """What this run warned of, a sentence a kind."""
+    return [event.detail for event in events_of(connection, run_id) if event.event == Happened.WARNED]
+
+
 def events_of(connection: Connection, run_id: int) -> list[RunEvent]:
     """What happened to this run, the oldest first."""
     found = select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id)

@@ -26,7 +26,7 @@ from integrator.store.journal import DatabaseJournal
 from integrator.store.keys import KeysReport, any_sealed, keys_doctor, rotate
 from integrator.store.liveness import RunLocks
 from integrator.store.notices import Notices
-from integrator.store.run_events import note
+from integrator.store.run_events import note, warnings_of
 from integrator.store.runs import Claim, Run, Runs
 from integrator.store.sealed import Key, Seal
 from integrator.store.wrong_records import WrongRecords
@@ -47,6 +47,7 @@ class Transaction:
         self.consent_links = ConsentLinks(connection, self.audit, self.connections)
         self.runs = Runs(connection, self.flows)
         self.note = partial(note, connection)
+        self.warnings = partial(warnings_of, connection)
 
 
 class Store:

@@ -297,6 +297,21 @@ web_sessions = Table(
     sqlite_autoincrement=True,
 )
 
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(60), nullable=False),
+    Column("hash_begin", String(16), nullable=False, unique=True),
+    Column("token_hash", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    UniqueConstraint("user_id", "name"),
+    sqlite_autoincrement=True,
+)
+
 sign_in_tries = Table(
     "sign_in_tries",
     metadata,

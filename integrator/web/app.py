@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, abort, request
 from jinja2 import StrictUndefined
 
+from integrator.api.actions import views as api_views
 from integrator.bootstrap import Installation
 from integrator.errors import defect_sentence
 from integrator.local_azure import LocalAzure
@@ -121,6 +122,7 @@ def create_app(installation: Installation, azure: LocalAzure | None = None) -> W
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for module in _VIEWS:
         app.register_blueprint(module.views)
+    app.register_blueprint(api_views)
     protect(app, installation.config.public_url)
     let_in(app)
     add_layout(app)

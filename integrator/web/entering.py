@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, g, request, url_for
 
-from integrator.access import PUBLIC, User, may, verb_of
+from integrator.access import API, PUBLIC, User, may, verb_of
 from integrator.errors import DatabaseUnusable
 from integrator.store.account_rows import noting_accounts, reading_accounts, writing_accounts
 from integrator.store.web_sessions import TOUCH_SECONDS, WebSession
@@ -39,7 +39,7 @@ def let_in(app: Flask) -> None:
     @app.before_request
     def ask() -> Response | None:
         view = request.endpoint
-        if view == "static":
+        if view == "static" or request.blueprint == API:  # that one asks for a token, by itself
             return None
         g.session = _session()
         g.person = g.session.user if g.session else None

@@ -8,6 +8,7 @@ from typing import Final
 
 from flask import Response, make_response, render_template
 
+from integrator.api.answers import is_program, of_status
 from integrator.web.current import person
 
 DONE: Final = "done"
@@ -45,7 +46,9 @@ class Message:
 
 
 def page(message: Message) -> Response:
-    """The answer with this message's page."""
+    """The answer with this message's page; a program that calls the API gets the same as JSON."""
+    if is_program():
+        return of_status(message.status)
     has_frame = message.status < 500 and person() is not None
     text = render_template("message.html", message=message, frame="_layout.html" if has_frame else "_frame.html")
     answer: Response = make_response(text, message.status)

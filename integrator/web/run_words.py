@@ -19,9 +19,10 @@ RECOVERIES: Final = {
     "retry": ("Try again", "The other system was busy or down. Nothing has to be mended: retry it."),
     "reauthorize": ("Authorize again", "Authorize the connection again, then retry."),
     "skip": ("Mend the record", "Mend the record where it comes from, or at its destination, then retry it."),
+    "forbidden": ("Give the right", "Give the connection's app the right that is missing, then retry."),
     "abort": ("Mend the flow", "It fails in the same way until the flow or its connection is changed."),
 }
-"""What to do about a record that went wrong: in a word, and in a sentence."""
+"""What to do about a record that went wrong, by code or recovery: in a word, and in a sentence."""
 
 _KEPT: Final = "What was written before that is kept, and is not written twice."
 _BY_CODE: Final = {
@@ -110,7 +111,8 @@ def started_by(run_by: str, due: int | None) -> str:
     if run_by == SCHEDULE or due is not None:
         return "the schedule"
     kind, _, name = run_by.partition(":")
-    return {"web": name, "cli": f"{name}, on the command line"}.get(kind, run_by) if name else run_by
+    told = {"web": name, "cli": f"{name}, on the command line", "api": f"{name}, by a program"}
+    return told.get(kind, run_by) if name else run_by
 
 
 def event_words(event: RunEvent) -> tuple[str, str]:

@@ -21,7 +21,7 @@ THREADS: Final = 28
 """Of them `integrator.web.live` holds some for long."""
 DRAIN_SECONDS: Final = 20.0
 LONGEST_HEADERS_BYTES: Final = 64 * 1024
-LONGEST_BODY_BYTES: Final = 512 * 1024
+LONGEST_BODY_BYTES: Final = 512 * 1024 - 1
 """More than any page takes, and no more than is kept in memory: what is longer would be put on the disk on its way."""
 QUIET_SECONDS: Final = 30
 ARRIVAL_SECONDS: Final = 60.0

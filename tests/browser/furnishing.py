@@ -77,7 +77,8 @@ def document(house: House) -> dict[str, Any]:
         "auth": "authorization_code",
         "iclient": "contoso-app",
     }
-    for name, vault in (("waiting", "contoso"), ("grace-vault", "contoso"), (LONG_NAME, "fabrikam")):
+    names = (("waiting", "contoso"), ("grace-vault", "contoso"), ("ada-vault", "contoso"), (LONG_NAME, "fabrikam"))
+    for name, vault in names:
         settings = {"vault_url": house.lab.urls[vault]}
         made["connections"].append({"name": name, **consented, "settings": settings, "owner": "grace@contoso.test"})
     made["connections"].append({"name": "here", "connector": "files", "settings": {"folder": str(house.files)}})

@@ -218,5 +218,8 @@ NO_PAGES = {
     "health.checked": "a part of the page Health",
     "iclients.form.redirect_uri_tested": "a part of the iClient's form",
     "connections.picker.vault_url": "a part of the connection's form",
+    "api.described": "for programs",
+    "api.listed": "for programs",
+    "api.shown": "for programs",
 }
 """What GET answers that nobody looks at by itself."""

@@ -125,12 +125,12 @@ def test_an_action_is_carried_out_from_the_keyboard_alone(page: Page, secret: st
 
 
 def test_what_is_not_authorized_leads_to_the_consent(page: Page) -> None:
-    page.goto("/connections/waiting/actions/list_secrets")
+    page.goto("/connections/ada-vault/actions/list_secrets")
     page.get_by_role("button", name="List secrets").click()
     expect(page.get_by_role("main")).to_contain_text("Authorize")
     page.get_by_role("button", name="Authorize again").click()
     consent(page)
-    heading(page, "waiting is online")
+    heading(page, "ada-vault is online")
 
 
 def test_what_there_is_to_choose_from_is_looked_up(page: Page) -> None:

@@ -37,7 +37,7 @@ SEAL = Action(
     (Output("sealed", "Sealed"), Output("opened", "Opened", is_secret=True), Output("by", "By whom")),
 )
 DROP = Action(
-    "drop", "Drop", "Takes away.", None, (Parameter("name", "Name", "which."),), (), changes=True, destructive=True
+    "delete", "Delete", "Takes away.", None, (Parameter("name", "Name", "which."),), (), changes=True, destructive=True
 )
 
 
@@ -84,7 +84,7 @@ def sealing(*mapping: MappingRule, steps: Sequence[ActionStep] = (step(),)) -> F
 
 
 def dropping() -> Flow:
-    return Flow("f", (Export("a", "rows"),), (step("drop", None, name="name"),))
+    return Flow("f", (Export("a", "rows"),), (step("delete", None, name="name"),))
 
 
 def running(flow: Flow, source: Rows, sealer: Sealer, target: Shelf | None = None, **options: Any) -> Any:

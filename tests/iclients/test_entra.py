@@ -291,9 +291,11 @@ def test_a_prompt_that_entra_does_not_have_is_refused_before_anybody_is_sent_the
     assert caught.value.code == "setting"
 
 
-def test_without_a_tenant_nothing_works() -> None:
+def test_a_tenant_may_be_left_out_but_nothing_is_asked_without_one() -> None:
+    nameless = replace(APP, tenant=None)
+    ENTRA.check(nameless)
     with pytest.raises(NotAuthorized, match="has no tenant: set its tenant ID"):
-        ENTRA.check(replace(APP, tenant=None))
+        ENTRA.endpoints(nameless, BUILT_IN["public"], lambda url: {})
 
 
 def test_whoever_cancels_is_told_apart_from_a_rule_that_refuses(lab: Lab) -> None:

@@ -20,11 +20,15 @@ from integrator.config import Config
 from integrator.estimating import Estimate, by_last_run, counted
 from integrator.runner import Runner
 from integrator.starting import run_now
+from integrator.store.line import Due
 from integrator.store.run_events import events_of
 from integrator.store.runs import Run
+from integrator.worker import Worker
 
 SECRETS = 120
 RULES = [{"to": name, "from": name} for name in ("name", "value")]
+INPUTS = [{"to": "secretName", "from": "name"}, {"to": "value", "from": "value"}]
+CREATING = {"connection": "fabrikam", "action": "create_secret", "inputs": INPUTS, "repeat": "accept"}
 
 
 @pytest.fixture
@@ -44,6 +48,7 @@ def installation(sandbox: Sandbox, config: Config, tmp_path: Path) -> Iterator[I
     made["flows"] = [
         {"name": "save", "exports": [export], "steps": [{"import": here}]},
         {"name": "copy", "exports": [export], "steps": [{"import": there}]},
+        {"name": "touch", "exports": [export], "steps": [{"action": CREATING}]},
     ]
     path = tmp_path / "document.yaml"
     path.write_text(yaml.safe_dump(made))
@@ -123,6 +128,40 @@ def test_a_run_begins_with_what_it_will_take(installation: Installation) -> None
     assert events[1].detail.startswith(f"About {SECRETS} records: ")
 
 
+def test_a_run_of_the_schedule_tells_what_it_will_take_and_calls_nothing_for_it(installation: Installation) -> None:
+    last_calls = ran(installation, "save").progress.calls
+    with installation.store.writing() as stored:
+        flow_id = stored.flows.id_of("save")
+        stored.runs.line.join([Due(flow_id, 3600)])
+    claimed = installation.queue.take()
+    assert claimed is not None
+    Worker(installation).execute(claimed)
+    with installation.store.reading() as stored:
+        assert stored.runs.get(claimed.run.id).progress.calls == last_calls
+    with installation.store.database.reading() as connection:
+        events = events_of(connection, claimed.run.id)
+    assert [one.event for one in events] == ["queued", "started", "estimated", "ended"]
+    assert f"by run {claimed.run.id - 1} of " in events[2].detail
+
+
+def test_a_scheduled_flow_that_never_ran_tells_nothing(installation: Installation) -> None:
+    with installation.store.writing() as stored:
+        stored.runs.line.join([Due(stored.flows.id_of("save"), 3600)])
+    claimed = installation.queue.take()
+    assert claimed is not None
+    Worker(installation).execute(claimed)
+    with installation.store.database.reading() as connection:
+        assert "estimated" not in [one.event for one in events_of(connection, claimed.run.id)]
+
+
+def test_after_an_action_was_carried_out_for_everybody_the_next_run_mostly_lists(installation: Installation) -> None:
+    first = ran(installation, "touch")
+    assert first.progress.calls["put"] > 100
+    told, second = last(installation, "touch"), ran(installation, "touch")
+    assert told is not None
+    assert told.calls == second.progress.calls == {"list": first.progress.calls["list"]}
+
+
 def test_the_command_tells_it_as_a_sentence_and_as_a_document(installation: Installation) -> None:
     environ = {"INTEGRATOR_HOME": str(installation.config.home)}
     said = CliRunner(env=environ).invoke(flows, ["estimate", "save"])
@@ -139,12 +178,14 @@ def test_the_command_tells_it_as_a_sentence_and_as_a_document(installation: Inst
 
 # --- the arithmetic ---
 
-VAULT = Effort("vault", 25, "list", "get", ("put",), ("get",), ("get", "put"), {"get": 0.0025, "put": 1 / 30})
+VAULT = Effort(
+    "vault", 25, (), ("get",), ("put",), ("get",), ("get", "put"), usual_seconds=0.0025, seconds={"put": 1 / 30}
+)
 
 
 def test_the_slowest_of_budget_list_and_calls_decides() -> None:
-    calls = VAULT.listing(100) + VAULT.reading(100) + VAULT.writing(30, 0, 0)
-    assert calls == {"list": 4, "get": 100, "put": 30}
+    calls = VAULT.reading(100) + VAULT.writing(30, 0, 0)
+    assert calls == {"get": 100, "put": 30}
     assert VAULT.budget_seconds(calls) == pytest.approx(1.25)
     assert seconds_of({"vault": 1.25}, 134, (0, 4), 100, 0.02, 16) == pytest.approx(1.45)
     assert seconds_of({"vault": 1.25}, 134, (0, 4), 100, 0.5, 16) == pytest.approx(0.2 + 134 * 0.5 / 16)

@@ -18,8 +18,28 @@ from azure.keyvault.secrets.aio import SecretClient as AsyncSecretClient
 from azure.mgmt.subscription import SubscriptionClient
 from requests import Session
 from requests.adapters import HTTPAdapter
+from sdk_record import Record, missing, recording
 
 from connectors.azure_key_vault.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sdk_records() -> Iterator[list[Record]]:
+    """The record of the test that runs now is the last one; the SDKs are watched as long as there are tests."""
+    records = [Record()]
+    with recording(lambda: records[-1]):
+        yield records
+
+
+@pytest.fixture(autouse=True)
+def sdk_record(request: pytest.FixtureRequest, sdk_records: list[Record]) -> Iterator[None]:
+    """Asks each test for the operations and errors that `sdk_calls.json` says it holds."""
+    failed_before = request.session.testsfailed
+    sdk_records.append(Record())
+    yield
+    made = sdk_records.pop()
+    if request.session.testsfailed == failed_before:
+        assert missing(f"{request.path.stem}.{request.node.name}", made) == [], "not called, or not met"
 
 
 @pytest.fixture

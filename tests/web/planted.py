@@ -24,14 +24,14 @@ EXPRESSIONS: Final = frozenset({"where", "from"})
 NOUNS: Final = (tables.clouds, tables.iclients, tables.connections, tables.flows)
 FLOW: Final = {
     "name": "nightly",
-    "exports": [{"connection": "contoso", "resource": "secrets", "where": "name == 'x'"}],
+    "exports": [{"connection": "contoso", "resource": "secrets", "values": True, "where": "name == 'x'"}],
     "steps": [
         {
             "import": {
                 "connection": "fabrikam",
                 "resource": "secrets",
                 "operation": "upsert",
-                "mapping": [{"to": "name", "from": "name"}],
+                "mapping": [{"to": "name", "from": "name"}, {"to": "value", "from": "value"}],
             }
         }
     ],
@@ -43,6 +43,7 @@ class Planted:
 
     def __init__(self, web: WebHouse, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.web, self.text = web, text
+        self._fields = 0
         web.apply({**web.document(), "flows": [FLOW]})
         web.consented("fabrikam")
         self.names: dict[str, dict[str, str]] = {}
@@ -81,6 +82,9 @@ class Planted:
             return [self._told(inner, names, key) for inner in value]
         if not isinstance(value, str) or key in KEPT:
             return value
+        if key == "to":  # each field has one rule
+            self._fields += 1
+            return f"{self.text}{self._fields}"
         if key in EXPRESSIONS:
             return "'" + self.text.replace("\\", "").replace("'", "\\'") + "'"
         return names.get(value, self.text)

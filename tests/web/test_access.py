@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from web_house import WebHouse, title
 from werkzeug.routing import Rule
 
-from integrator.access import PUBLIC, READER, ROLES, User, may
+from integrator.access import API, PUBLIC, READER, ROLES, User, may
 from integrator.web.entering import OWN_PROOF
 
 SAMPLES = {
@@ -32,6 +32,13 @@ class View:
 
 
 def views(web: WebHouse) -> Iterator[View]:
+    """Every view for people. Those of the API let in by a token: `tests/api` asks them the same."""
+    for view in all_views(web):
+        if view.endpoint.partition(".")[0] != API:
+            yield view
+
+
+def all_views(web: WebHouse) -> Iterator[View]:
     for rule in web.app.url_map.iter_rules():
         for method in (rule.methods or set()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}:
             yield View(rule.endpoint, method, path_of(rule))

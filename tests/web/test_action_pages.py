@@ -383,3 +383,14 @@ def test_a_page_of_a_house_full_of_hostile_names_leads_nowhere_else(
     page = planted.browser.get(f"/connections/{planted.path('connections', 'contoso')}/actions")
     assert page.status_code == 200
     assert "<script>alert" not in page.text
+
+
+def test_a_form_that_changes_something_is_sent_once_however_often_its_answer_is_loaded(house: Open) -> None:
+    browser = house.signed_in()
+    mark = re.search(r'name="once" value="([^"]+)"', browser.get(f"{LIST}/create_secret").text)
+    assert mark
+    typed = {"form": house.proof(browser), "once": mark[1], "in.secretName": "uisec", "in.value.secret": "v"}
+    assert browser.post(f"{LIST}/create_secret", data=typed).status_code == 200
+    again = browser.post(f"{LIST}/create_secret", data=typed)
+    assert (again.status_code, "That was done already" in again.text) == (409, True)
+    assert len(house.sandbox.vault("contoso").secrets["uisec"].versions) == 1

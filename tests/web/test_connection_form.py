@@ -167,7 +167,7 @@ def test_the_side_panel_is_a_page_that_comes_back_with_all_that_was_typed(web: W
     page = browser.get(f"/new/iclient?provider=entra&draft={draft}")
     assert f'href="/new/connection?connector=azure-key-vault&amp;draft={draft}">Cancel' in page.text
     typed = {"provider": "entra", "name": "other-app", "cloud": "lab", "tenant": sandbox.tenant, "client_id": "c"}
-    wrong = web.post(browser, "/new/iclient", draft=draft, **typed | {"tenant": ""})
+    wrong = web.post(browser, "/new/iclient", draft=draft, **typed | {"client_id": ""})
     assert wrong.status_code == 422
     assert f'name="draft" value="{draft}"' in wrong.text
     back = web.post(browser, "/new/iclient", draft=draft, **typed)
@@ -209,11 +209,11 @@ def test_the_panel_gets_a_part_of_the_page_and_chooses_what_was_made(web: WebHou
         "name": "p",
         "cloud": "lab",
         "draft": draft,
-        "client_id": "c",
+        "tenant": sandbox.tenant,
     }
     wrong = browser.post("/new/iclient", data=typed, headers=inside)
-    assert (wrong.status_code, "Tenant ID is missing" in wrong.text) == (200, True)
-    made = browser.post("/new/iclient", data=typed | {"tenant": sandbox.tenant}, headers=inside)
+    assert (wrong.status_code, "Client ID is missing" in wrong.text) == (200, True)
+    made = browser.post("/new/iclient", data=typed | {"client_id": "c"}, headers=inside)
     assert made.headers["HX-Trigger-After-Settle"] == '{"panel-done": {"name": "p"}}'
     assert 'hx-swap-oob="outerHTML"' in made.text
     assert '<option value="p" selected>' in made.text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from page_reader import Page
-from test_access import views
+from test_access import all_views, views
 from web_house import WebHouse
 from werkzeug.test import TestResponse
 
@@ -27,7 +27,7 @@ def answers(web: WebHouse) -> Iterator[tuple[str, TestResponse]]:
         ("reader", web.signed_in("ben", READER)),
         ("admin", web.signed_in()),
     ):
-        for view in views(web):
+        for view in all_views(web):
             if view.endpoint in ("sign_in.out", "account.out_everywhere"):
                 continue
             yield f"{who} {view}", browser.open(view.path, method=view.method)

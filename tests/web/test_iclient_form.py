@@ -105,6 +105,14 @@ def test_a_stored_credential_goes_nowhere_else_unless_it_is_given_again(web: Web
     assert save(web, "/iclients/app/edit", **moved, **secret("another")).status_code == 303
 
 
+def test_a_tenant_may_be_left_to_the_vaults_challenge(web: WebHouse) -> None:
+    assert save(web, **filled(web, tenant=""), **secret()).status_code == 303
+    browser = web.signed_in()
+    assert "from the vault&#39;s challenge" in browser.get("/iclients/app").text.replace("vault's", "vault&#39;s")
+    form = browser.get("/iclients/app/edit").text
+    assert "Left empty, each vault&#39;s own counts" in form.replace("vault's", "vault&#39;s")
+
+
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
@@ -112,7 +120,6 @@ def test_a_stored_credential_goes_nowhere_else_unless_it_is_given_again(web: Web
         ({"name": "sandbox-app"}, "name", "There is already iClient sandbox-app: choose another name."),
         ({"name": "<b>"}, "name", "The name is not a name"),
         ({"client_id": ""}, "client_id", "Client ID is missing: fill it in."),
-        ({"tenant": ""}, "tenant", "Tenant ID is missing: fill it in."),
         ({"tenant": "a b"}, "tenant", "Tenant ID is not a tenant's ID or domain."),
         ({"cloud": "nowhere"}, "cloud", "nowhere"),
         ({"other_scopes": 'a"b'}, "scopes", "A scope is not a scope."),

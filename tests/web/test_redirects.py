@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote, urljoin, urlsplit
 
 import pytest
-from test_access import views
+from test_access import all_views
 from web_house import WebHouse
 
 from integrator.web.entering import local_path
@@ -94,7 +94,7 @@ def test_no_view_sends_anybody_where_a_field_or_an_address_says(web: WebHouse, a
     headers = {"Referer": "https://evil.test/", "HX-Current-URL": address, "X-Forwarded-Host": "evil.test"}
     browser, names = web.signed_in(), dict.fromkeys(NAMES, address)
     proof = web.proof(browser)
-    for view in views(web):
+    for view in all_views(web):
         data = {"form": proof, **names} if view.method != "GET" else None
         answer = browser.open(view.path, method=view.method, data=data, query_string=names, headers=headers)
         for header in ("Location", "HX-Redirect", "HX-Location", "HX-Push-Url", "Refresh"):

@@ -42,6 +42,8 @@ SIZES: Final = (2048, 3072, 4096)
 _PRIVATE_MEMBERS: Final = {"RSA": "d", "EC": "d", "oct": "k"}
 _DIGEST_BYTES: Final = {"256": 32, "384": 48, "512": 64, "56K": 32}
 
+_POLICY: Final = frozenset({"lifetimeActions", "attributes", "id"})
+
 
 def encrypt(plane: DataPlane, inputs: Inputs) -> Outputs:
     """Encrypt raw data."""
@@ -141,8 +143,17 @@ def get_policy(plane: DataPlane, inputs: Inputs) -> Outputs:
 
 
 def set_policy(plane: DataPlane, inputs: Inputs) -> Outputs:
-    """Say when."""
-    return {"rotationPolicy": plane.keys.set_rotation_policy(inputs["keyName"], mapping(inputs, "rotationPolicy"))}
+    """Say when. Raises BadInput for what no policy has: a vault would leave it out, and the rules that were there, too."""
+    policy = mapping(inputs, "rotationPolicy")
+    strange = [name for name in policy if name not in _POLICY]
+    if strange or "lifetimeActions" not in policy:
+        raise BadInput(
+            f"rotationPolicy {f'has {strange[0]}, which no policy has' if strange else 'has no lifetimeActions'}; it is like "
+            '{"lifetimeActions": [{"trigger": {"timeAfterCreate": "P90D"}, "action": {"type": "Rotate"}}], '
+            '"attributes": {"expiryTime": "P1Y"}}.',
+            parameter="rotationPolicy",
+        )
+    return {"rotationPolicy": plane.keys.set_rotation_policy(inputs["keyName"], policy)}
 
 
 def _use(plane: DataPlane, inputs: Inputs, operation: str, body: dict[str, Any]) -> Any:

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from connectors.actions import decoded, encoded
+from connectors.actions import CONTINUATION, TOP, decoded, encoded
 from connectors.azure_key_vault.model import VaultAddress
 from connectors.azure_key_vault.schemas import MOST_ITEMS, next_link
 from connectors.azure_key_vault.vault.objects import PAGE_SIZE
 from connectors.errors import BadInput
 from iclients.errors import MalformedAnswer
-
-_TOP: Final = "top"
-_ONWARD: Final = "continuationToken"
 
 
 class Lists(Protocol):
@@ -39,10 +36,10 @@ def listed(
     objects: Lists, kind: str, place: str, item: Callable[[Any], dict[str, Any]], inputs: dict[str, Any]
 ) -> dict[str, Any]:
     """The items of the list at this place, and where to go on. Raises BadInput for a `top` or token that cannot be."""
-    top = inputs.get(_TOP)
+    top = inputs.get(TOP)
     if top is not None and top < 1:
-        raise BadInput("top is not a number above 0.", parameter=_TOP)
-    link, skip = _start(objects, place, top, inputs.get(_ONWARD))
+        raise BadInput("top is not a number above 0.", parameter=TOP)
+    link, skip = _start(objects, place, top, inputs.get(CONTINUATION))
     items: list[dict[str, Any]] = []
     for at, documents, following in _pages(objects, kind, link):
         taken = documents[skip:] if top is None else documents[skip : skip + top - len(items)]
@@ -51,8 +48,8 @@ def listed(
         if top is not None and len(items) >= top:
             is_over = end >= len(documents)
             token = _token(following, 0) if is_over and following else None if is_over else _token(at, end)
-            return {"items": items, _ONWARD: token}
-    return {"items": items, _ONWARD: None}
+            return {"items": items, CONTINUATION: token}
+    return {"items": items, CONTINUATION: None}
 
 
 def _start(objects: Lists, place: str, top: int | None, token: str | None) -> tuple[str, int]:
@@ -64,7 +61,7 @@ def _start(objects: Lists, place: str, top: int | None, token: str | None) -> tu
     except (ValueError, TypeError, AttributeError, RecursionError):
         is_ours = False
     if not is_ours:
-        raise BadInput("continuationToken is none that this action gave for the same object.", parameter=_ONWARD)
+        raise BadInput("continuationToken is none that this action gave for the same object.", parameter=CONTINUATION)
     return f"{objects.vault.url}{at}", skip
 
 
@@ -79,5 +76,8 @@ def _pages(objects: Lists, kind: str, link: str) -> Iterator[tuple[str, list[Any
 
 
 def _token(link: str, skip: int) -> str:
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        raise MalformedAnswer("The next page of the list stands at something that is no address.") from None
     return encoded(json.dumps([f"{parts.path}?{parts.query}", skip]).encode())

@@ -24,6 +24,7 @@ _DEFINITIONS: Final = "/providers/Microsoft.Authorization/roleDefinitions"
 _OBJECTS: Final[Mapping[str, str]] = MappingProxyType(
     {"secretName": "secrets", "keyName": "keys", "certificateName": "certificates"}
 )
+_MOST_PLACES: Final = 5
 _NAMES: Final = uuid.UUID("6f0cf6b3-6f0e-5c5e-9d55-3a3a7a0f1c2e")
 """The space of names of our assignments: any UUID that never changes."""
 
@@ -59,6 +60,7 @@ def delete(arm: Arm, inputs: Inputs) -> Outputs:
     there = _there(arm, inputs, scope)
     if there is None:
         _uses_roles(arm, inputs)  # where the vault itself is not there, a name is wrong
+        _refuse_elsewhere(arm, inputs, scope)
         return {"effect": "alreadyGone", "assignmentName": inputs.get("assignmentName")}
     name = str(there.get("name"))
     path = f"{scope}{_ASSIGNMENTS}/{quote(name)}"
@@ -119,7 +121,20 @@ def _there(arm: Arm, inputs: Inputs, scope: str) -> Any:
     if found is not None and at.lower().rstrip("/") != scope.lower():
         message = f"Role assignment {name} counts at {at}, not only here: name that place to delete it."
         raise Conflict(message, code="other_scope")
+    if found is not None and not _is_of(found, principal, role and _role(arm, inputs, scope)[0]):
+        raise Conflict(
+            f"Role assignment {name} is of another role or principal than those that are given: leave them out, or name "
+            "the assignment that is meant.",
+            code="other_assignment",
+        )
     return found
+
+
+def _is_of(found: Any, principal: Any, role: Any) -> bool:
+    """Whether it is what else was said of it."""
+    told = part(found, "properties")
+    is_principal = not principal or str(told.get("principalId") or "").lower() == str(principal).lower()
+    return is_principal and (not role or role_id(told.get("roleDefinitionId")) == role)
 
 
 def _exactly(arm: Arm, scope: str, principal: str, role: str) -> Any:
@@ -132,6 +147,24 @@ def _exactly(arm: Arm, scope: str, principal: str, role: str) -> Any:
         if is_here and role_id(told.get("roleDefinitionId")) == role:
             return one
     return None
+
+
+def _refuse_elsewhere(arm: Arm, inputs: Inputs, scope: str) -> None:
+    """Raise Conflict where the principal has the role at other places, which is not what was asked to be taken away."""
+    principal, role = str(inputs.get("principalId") or "").lower(), inputs.get("role")
+    if not (principal and role):
+        return
+    lists = arm.listed(
+        "role_assignments", f"{scope}{_ASSIGNMENTS}", dict, {}, version=ASSIGNMENTS_VERSION, query=_of(principal)
+    )
+    wanted = _role(arm, inputs, scope)[0]
+    told = [part(one, "properties") for one in lists["items"]]
+    places = sorted(str(one.get("scope")) for one in told if role_id(one.get("roleDefinitionId")) == wanted)
+    if places:
+        raise Conflict(
+            f"The principal has the role at {', '.join(places[:_MOST_PLACES])}, and not at exactly this place: name that one.",
+            code="other_scope",
+        )
 
 
 def _of(principal: str) -> str:

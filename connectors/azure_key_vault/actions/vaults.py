@@ -79,7 +79,7 @@ def check_name(arm: Arm, inputs: Inputs) -> Outputs:
 
 def create(arm: Arm, inputs: Inputs) -> Outputs:
     """A new vault. One that is there already is refused, or changed with `update`: never replaced."""
-    place, wait_seconds = arm.vault(inputs), patience(inputs)
+    place, wait_seconds = arm.new_vault(inputs), patience(inputs)
     _check(inputs)
     there = arm.look("vault_get", place.path)
     if there is not None:

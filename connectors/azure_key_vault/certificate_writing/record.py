@@ -15,23 +15,27 @@ from typing import Any, Final
 from connectors.actions import decoded
 from connectors.azure_key_vault.certificate_writing.issuance import Policy, fitted, load_policy, meaning
 from connectors.azure_key_vault.schemas import load_record
+from connectors.azure_key_vault.writing.rules import ImportRules
+from connectors.azure_key_vault.writing.tags import ORIGINAL_NAME, settled
 from connectors.errors import RecordError
 from iclients.key_pairs import PEM, PFX, KeyPair, NoKeyPair, NoPrivateKey, is_pem, opened, unwrapped
 from iclients.secret import Secret, revealed
 
-WRITABLE_FIELDS: Final = ("name", "value", "password", "policy", "enabled", "tags")
+WRITABLE_FIELDS: Final = ("name", "value", "password", "policy", "enabled", "tags", ORIGINAL_NAME)
 _VAULTS_OWN: Final = frozenset(
     {"version", "subject", "thumbprint", "issuer", "key_type", "key_size", "exportable", "content_type", "dns_names",
      "pem", "not_before", "expires", "created", "updated", "id"}
 )  # fmt: skip
 """What another vault tells of its own certificate: it says so itself, or the vault does."""
-_DESCRIBED: Final = ("enabled", "tags")
+_DESCRIBED: Final = ("enabled", "tags", ORIGINAL_NAME)
+DEFAULTS: Final = ImportRules()
 _RESERVED: Final = frozenset({"contacts", "issuers", "restore"})
 
 
 @dataclass(frozen=True, slots=True)
 class WantedCertificate:
-    """What a record wants to be there. `described` has what it says of enabled and tags; without policy, none is wanted."""
+    """What a record wants to be there. `described` has what it says of enabled, tags and original name, None where they
+    are cleared; without policy, none is wanted."""
 
     name: str
     pair: KeyPair
@@ -45,25 +49,36 @@ class WantedCertificate:
         """The same under another policy."""
         return replace(self, policy=policy)
 
-    def canonical(self) -> bytes:
+    def settled(self, name: str, there: Mapping[str, str], rules: ImportRules) -> WantedCertificate:
+        """The same under the name that it gets, with the tags that it shall have in the end. Raises RecordError."""
+        described = settled({"name": self.name, **self.described}, there, rules)
+        del described["name"]
+        return replace(self, name=name, described=described)
+
+    def canonical(self, rules: ImportRules = DEFAULTS) -> bytes:
         """One spelling for all that mean the same. It names the certificate by its digest, and holds no key."""
-        return spelled(self.name, self.pair.digest, self.described, self.policy)
+        return spelled(self.name, self.pair.digest, self.described, self.policy, rules)
 
 
-def spelled(name: str, digest: str, described: Mapping[str, Any], policy: Policy | None) -> bytes:
+def spelled(
+    name: str, digest: str, described: Mapping[str, Any], policy: Policy | None, rules: ImportRules = DEFAULTS
+) -> bytes:
     """What was meant, or what is there, in one spelling: to be told apart by a keyed digest of it."""
     told = {key: described_meaning(key, value) for key, value in described.items()}
-    return json.dumps([name.lower(), digest, told, meaning(policy)], sort_keys=True).encode()
+    under = [rules.meaning] if rules.meaning else []
+    return json.dumps([name.lower(), digest, told, meaning(policy), *under], sort_keys=True).encode()
 
 
 def described_meaning(key: str, value: Any) -> Any:
     """Not set, empty and the default mean the same."""
-    return value is not False if key == "enabled" else dict(value or {})
+    if key == "enabled":
+        return value is not False
+    return value or None if key == ORIGINAL_NAME else dict(value or {})
 
 
-def load_certificate(fields: Mapping[str, Any]) -> WantedCertificate:
+def load_certificate(fields: Mapping[str, Any], rules: ImportRules = DEFAULTS) -> WantedCertificate:
     """The record as what shall be there. Raises RecordError."""
-    described = _described(fields)
+    described = {**_described(fields), **dict.fromkeys(rules.clear)}
     name = described.pop("name")
     text, password = revealed(fields.get("value")), revealed(fields.get("password"))
     if not isinstance(text, str) or not text:
@@ -87,7 +102,7 @@ def load_certificate(fields: Mapping[str, Any]) -> WantedCertificate:
 
 
 def _described(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Name, enabled and tags: what a secret's are may a certificate's be, too."""
+    """Name, enabled, tags and original name: what a secret's are may a certificate's be, too."""
     stray = sorted(fields.keys() - set(WRITABLE_FIELDS) - _VAULTS_OWN)
     loaded = load_record({**{key: fields[key] for key in ("name", *_DESCRIBED) if key in fields}, "value": "-"})
     name = str(loaded["name"])

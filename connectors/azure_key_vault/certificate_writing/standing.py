@@ -5,28 +5,36 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from connectors.azure_key_vault.actions.metadata import part, text
 from connectors.azure_key_vault.certificate_writing.issuance import Policy, is_within, projected
-from connectors.azure_key_vault.certificate_writing.record import WantedCertificate, described_meaning, spelled
+from connectors.azure_key_vault.certificate_writing.record import (
+    DEFAULTS,
+    WantedCertificate,
+    described_meaning,
+    spelled,
+)
 from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.schemas import load_properties
 from connectors.azure_key_vault.vault.certificates import VaultCertificates
+from connectors.azure_key_vault.writing.rules import ImportRules
+from connectors.azure_key_vault.writing.tags import meant_tags
 from connectors.errors import NotFound
 from iclients.errors import MalformedAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateStanding:
-    """The latest version of a certificate, and the policy by which the next one is made."""
+    """The latest version of a certificate, and the policy by which the next one is made.
+
+    What it is compared with has its tags settled already, but where it is spelled.
+    """
 
     properties: SecretProperties
     digest: str
     policy: Policy
-    marker: str
 
     def is_certificate(self, wanted: WantedCertificate) -> bool:
         """Whether it is the same certificate: then it has the same key."""
@@ -47,11 +55,12 @@ class CertificateStanding:
         """Whether there is nothing to write."""
         return self.is_certificate(wanted) and self.is_described_as(wanted) and self.has_policy(wanted)
 
-    def canonical(self, wanted: WantedCertificate) -> bytes:
+    def canonical(self, wanted: WantedCertificate, rules: ImportRules = DEFAULTS) -> bytes:
         """What it has of what the record names, in the spelling of `WantedCertificate.canonical`."""
-        described = {key: getattr(self.properties, key) for key in wanted.described}
+        described: dict[str, Any] = {"enabled": self.properties.enabled} if "enabled" in wanted.described else {}
+        described.update(meant_tags(wanted.described, self.properties.tags, rules))
         policy = projected(wanted.policy, self.policy) if wanted.policy is not None else None
-        return spelled(wanted.name, self.digest, described, policy)
+        return spelled(wanted.name, self.digest, described, policy, rules)
 
 
 def look(certificates: VaultCertificates, name: str) -> CertificateStanding | None:
@@ -70,9 +79,4 @@ def standing(bundle: Any) -> CertificateStanding:
     except (binascii.Error, ValueError):
         raise MalformedAnswer("The vault's answer is not what its API promises: cer.") from None
     digest = hashlib.sha256(der).hexdigest()
-    return CertificateStanding(properties, digest, dict(part(bundle, "policy")), marker(properties, bundle))
-
-
-def marker(properties: SecretProperties, document: Mapping[str, Any]) -> str:
-    """The vault's own mark of a state, in a list and in a bundle alike: when it was touched, and the thumbprint."""
-    return f"{properties.updated}:{document.get('x5t')}"
+    return CertificateStanding(properties, digest, dict(part(bundle, "policy")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from connectors.azure_key_vault.certificate_writing.issuance import Policy, fitted
 from connectors.azure_key_vault.certificate_writing.record import WantedCertificate
@@ -29,6 +29,7 @@ class Bring:
     policy: Policy
     described: Mapping[str, Any]
     before: str | None = None
+    makes_version: ClassVar[bool] = True
 
     def __repr__(self) -> str:
         return f"Bring({self.wanted.name!r})"
@@ -72,6 +73,7 @@ class Amend:
     version: str
     described: Mapping[str, Any]
     policy: Policy | None = None
+    makes_version: ClassVar[bool] = False
 
     def carry_out(self, certificates: VaultCertificates, clock: Clock) -> CertificateStanding:
         """What is there then. Both calls can be repeated without harm."""
@@ -86,7 +88,10 @@ Write = Bring | Amend
 
 
 def planned(wanted: WantedCertificate, there: CertificateStanding | None) -> Write:
-    """The smallest write that makes of what is there what is wanted, and carries forward what the record leaves open."""
+    """The smallest write that makes of what is there what is wanted, and carries forward what the record leaves open.
+
+    Tags of `wanted` are settled already.
+    """
     if there is None:
         policy = wanted.policy if wanted.policy is not None else fitted(None, wanted.pair, wanted.kind)
         return Bring(wanted, policy, wanted.described)

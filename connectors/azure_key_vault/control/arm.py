@@ -7,14 +7,14 @@ Microsoft.KeyVault and Microsoft.Authorization; Azure reference of long-running 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
 from connectors.azure_key_vault.actions.listing import listed
 from connectors.azure_key_vault.actions.metadata import Outputs
 from connectors.azure_key_vault.control.lists import EntryLists, ResourceLists
-from connectors.azure_key_vault.control.plane import VAULTS_VERSION, Place
+from connectors.azure_key_vault.control.plane import SUBSCRIPTIONS_VERSION, VAULTS_VERSION, Place
 from connectors.azure_key_vault.vault.objects import UNCLEAR
 from connectors.errors import BadInput, Conflict, NotFound
 from connectors.rest import CALL_RETRYING, Call, Reply, RestClient
@@ -53,6 +53,8 @@ class Arm:
     clock: Clock
     retrying: Retrying | None = None
     progress: Callable[[str], None] | None = None
+    found: dict[str, str] = field(default_factory=dict)
+    """What was looked for because nobody named it, for as long as one action lasts."""
 
     @property
     def host(self) -> str:
@@ -60,8 +62,8 @@ class Arm:
         return self.cloud.arm.removeprefix("https://")
 
     def subscription(self, inputs: Inputs) -> str:
-        """The subscription that is named, or the connection's. Raises BadInput where neither is."""
-        found = inputs.get("subscription") or self.place.subscription
+        """The subscription that is named, or the connection's, or the only one there is. Raises BadInput where none is."""
+        found = inputs.get("subscription") or self.place.subscription or self._only_subscription()
         if not found:
             raise self._nowhere("subscription", "list_subscriptions")
         return str(found).lower()
@@ -79,7 +81,13 @@ class Arm:
         return str(inputs.get("resourceGroup") or (self.place.group if is_own else "") or "")
 
     def vault(self, inputs: Inputs) -> VaultPlace:
-        """The vault that is named. Raises BadInput where its subscription or group is not."""
+        """The vault that is named, looked for in its subscription where no group is. Raises BadInput where it is not found."""
+        subscription, name = self.subscription(inputs), inputs["vaultName"]
+        group = self.group_if_any(inputs) or self._group_of(subscription, name) or self.group(inputs)
+        return VaultPlace(subscription, group, name)
+
+    def new_vault(self, inputs: Inputs) -> VaultPlace:
+        """Where the vault will be. Raises BadInput where its subscription or group is not named."""
         return VaultPlace(self.subscription(inputs), self.group(inputs), inputs["vaultName"])
 
     def ask(self, kind: str, path: str, version: str = VAULTS_VERSION) -> Any:
@@ -177,6 +185,22 @@ class Arm:
             lost = AnswerLost(f"{error} Nor could it be looked at: {blind} Look at {what} before it is done again.")
             lost.was_retried = True  # nobody further up shall do it again
             raise lost from blind
+
+    def _only_subscription(self) -> str:
+        if "" not in self.found:
+            lists = self.listed("subscriptions", "/subscriptions", dict, {}, version=SUBSCRIPTIONS_VERSION)
+            seen = [str(one.get("subscriptionId") or "") for one in lists["items"]]
+            self.found[""] = seen[0] if len(seen) == 1 else ""
+        return self.found[""]
+
+    def _group_of(self, subscription: str, name: str) -> str:
+        """Names of vaults are unique, so the list tells in which group it is; nothing where it does not."""
+        key = f"{subscription}/{name.lower()}"
+        if key not in self.found:
+            vaults = self.listed("vaults", f"/subscriptions/{subscription}{PROVIDER}/vaults", dict, {})["items"]
+            paths = [str(one.get("id") or "") for one in vaults if str(one.get("name") or "").lower() == name.lower()]
+            self.found[key] = paths[0].split("/")[4] if paths and paths[0].count("/") > 4 else ""
+        return self.found[key]
 
     def _nowhere(self, parameter: str, action: str) -> BadInput:
         setting = {"resourceGroup": "resource_group"}.get(parameter, parameter)

@@ -53,7 +53,7 @@ class LongOperation:
         is_status = "azure-asyncoperation" in reply.headers
         told = reply.headers.get("azure-asyncoperation") or reply.headers.get("location")
         if told and (is_status or reply.status == 202):
-            link = self._checked(urljoin(url, told))
+            link = self._checked(_joined(url, told))
             return self.until(
                 lambda: self._status(link) if is_status else self._result(link), reply.retry_after_seconds
             )
@@ -140,6 +140,14 @@ def absence(look: Callable[[], Any]) -> Callable[[], Look]:
             return Look("Deleted", True)
 
     return seen
+
+
+def _joined(url: str, told: str) -> str:
+    """Where an answer says to ask; what is no address leads nowhere, which the check of the host then says."""
+    try:
+        return urljoin(url, told)
+    except ValueError:
+        return ""
 
 
 def patience(inputs: Inputs) -> int:

@@ -49,6 +49,11 @@ class CertificatesSource(ObjectsSource):
 
     def _exported(self, name: str, version: str | None) -> dict[str, Any]:
         secret = self._secrets.get(name, version or "")
+        if secret.properties.name.lower() != name.lower():
+            raise RecordError(
+                f"{name}: the vault answered with another secret than was asked for; nothing of it was used.",
+                code="other_record",
+            )
         if not has_private_key(secret.value.reveal()):
             raise self._kept_in(name)  # the policy of today is not the one by which this version was made
         return {"value": secret.value, "content_type": secret.properties.content_type}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connectors.azure_key_vault.actions.metadata import with_id
-from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties, iso
+from connectors.azure_key_vault.model import SecretProperties, iso
 from connectors.azure_key_vault.reading.records import (
     certificate_details,
     certificate_listed,
@@ -110,6 +110,4 @@ class ObjectsSource(Source):
         return Record(properties.name, fields, marker=marker, left_out=left_out)
 
     def _marker(self, properties: SecretProperties) -> str | None:
-        if properties.updated is None or self._clock.now() - properties.updated < LAG_SECONDS:
-            return None
-        return str(properties.updated)
+        return str(properties.updated) if properties.is_settled(self._clock.now()) else None

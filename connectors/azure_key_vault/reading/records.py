@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from connectors.actions import decoded
 from connectors.azure_key_vault.actions.metadata import part
-from connectors.azure_key_vault.model import SecretProperties, iso
+from connectors.azure_key_vault.model import ORIGINAL_NAME_TAG, SecretProperties, iso
 from connectors.azure_key_vault.reading.public_key import as_pem, key_size, pem, public_half
 from connectors.azure_key_vault.schemas import load_secret
 
@@ -47,6 +47,7 @@ def certificate_listed(properties: SecretProperties, item: Mapping[str, Any]) ->
         **_told(properties),
         "subject": subject if isinstance(subject, str) else None,
         "thumbprint": _thumbprint(item.get("x5t")),
+        "original_name": properties.tags.get(ORIGINAL_NAME_TAG),
     }
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties
+from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.connector import Source
 from connectors.errors import BadRequest, RecordError, SettingsError
 from connectors.model import Checkpoint, Page, ReadOptions, Record
 from iclients.clock import Clock
 
+ONLY_READ: Final = ("value", "version")
+
 
 class SecretsSource(Source):
-    """The secrets of a vault as records. Needs list, and get where values are asked for."""
+    """The secrets of a vault as records. Needs list, and get where values are asked for and the flow looks at them."""
 
     def __init__(self, secrets: VaultSecrets, options: ReadOptions, clock: Clock) -> None:
         self.identity = f"azure-key-vault:{secrets.vault.host}/secrets"
         self._secrets = secrets
         self._clock = clock
-        self.unread = frozenset({"value", "version"}) if options.values else frozenset()
+        self.unread = options.unread(ONLY_READ)
 
     def pages(self, checkpoint: Checkpoint | None) -> Iterator[Page]:
         link = checkpoint["next"] if checkpoint else None
@@ -58,6 +61,4 @@ class SecretsSource(Source):
         return Record(item.name, fields, marker=self._marker(item), left_out=left_out)
 
     def _marker(self, item: SecretProperties) -> str | None:
-        if item.updated is None or self._clock.now() - item.updated < LAG_SECONDS:
-            return None
-        return str(item.updated)
+        return str(item.updated) if item.is_settled(self._clock.now()) else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connectors.azure_key_vault.actions.metadata import with_id
-from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties
+from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.reading.records import (
     certificate_listed,
     certificate_pem,
@@ -166,9 +166,7 @@ class VersionsSource(Source):
         return Record(properties.name, fields, left_out="it belongs to a certificate")
 
     def _marker(self, properties: SecretProperties) -> str | None:
-        if properties.updated is None or self._clock.now() - properties.updated < LAG_SECONDS:
-            return None
-        return str(properties.updated)
+        return str(properties.updated) if properties.is_settled(self._clock.now()) else None
 
     def _lost(self) -> SettingsError:
         return SettingsError(

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.secret_writing.standing import Standing, look
+from connectors.azure_key_vault.vault.objects import UNCLEAR
 from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.errors import Refused
 from connectors.rest import CALL_RETRYING
 from iclients.clock import Clock
-from iclients.errors import AnswerLost, MalformedAnswer
+from iclients.errors import AnswerLost
 
 PROPERTIES: Final = ("content_type", "enabled", "not_before", "expires", "tags")
 """What can be written beside name and value."""
 _ATTRIBUTES: Final = (("enabled", "enabled"), ("not_before", "nbf"), ("expires", "exp"))
-_UNCLEAR: Final = (AnswerLost, MalformedAnswer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class Write:
     def __repr__(self) -> str:
         return f"Write({self.name!r})"
 
+    @property
+    def makes_version(self) -> bool:
+        """Whether it makes a new version."""
+        return not self.version
+
     def carry_out(self, secrets: VaultSecrets, clock: Clock) -> SecretProperties:
         """What it made. Raises Refused only where nothing was written, AnswerLost where that is not known."""
         if self.version:
@@ -47,7 +52,7 @@ class Write:
             is_repeated = True
             return found or secrets.set(self.name, self.parameters)
 
-        return CALL_RETRYING.call(look_then_set, clock, lambda error: isinstance(error, _UNCLEAR))
+        return CALL_RETRYING.call(look_then_set, clock, lambda error: isinstance(error, UNCLEAR))
 
     def _made(self, secrets: VaultSecrets) -> SecretProperties | None:
         """What is there, if it is what this write should have made."""

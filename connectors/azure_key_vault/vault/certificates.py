@@ -54,8 +54,8 @@ class VaultCertificates(VaultObjects):
         return self._ask("contacts_put", "PUT", "/contacts", {"contacts": contacts})
 
     def delete_contacts(self) -> Any:
-        """Forget them. Needs managecontacts."""
-        return self._ask("contacts_delete", "DELETE", "/contacts")
+        """Forget them. Needs managecontacts. Not repeated when the answer is lost: it would not find them."""
+        return self._ask("contacts_delete", "DELETE", "/contacts", repeatable=False)
 
     def issuer(self, name: str) -> Any:
         """What the vault knows of an authority, without its password. Needs getissuers."""
@@ -66,5 +66,5 @@ class VaultCertificates(VaultObjects):
         return self._ask("issuer_put", "PUT", f"/issuers/{name}", body)
 
     def delete_issuer(self, name: str) -> Any:
-        """Forget an authority. Needs deleteissuers."""
-        return self._ask("issuer_delete", "DELETE", f"/issuers/{name}")
+        """Forget an authority. Needs deleteissuers. Not repeated when the answer is lost: it would not find it."""
+        return self._ask("issuer_delete", "DELETE", f"/issuers/{name}", repeatable=False)

@@ -1,12 +1,14 @@
 """Deleting, recovering and purging an object of a vault: soft, slow, and done once.
 
 The vault answers at once and shows the change seconds later, so it is looked at until it does, within bounds. A lost
-answer is no reason to fail: the call is made again, and what the vault shows then says what became of the first. Source: Key Vault soft-delete overview.
+answer is no reason to fail: the call is made again, and what the vault shows then says what became of the first.
+Source: Key Vault soft-delete overview.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from connectors.azure_key_vault.vault.objects import UNCLEAR, VaultObjects
@@ -49,15 +51,28 @@ class Lifecycle:
 
     def recover(self, name: str) -> bool | None:
         """Bring a deleted one back. Needs recover, and list to see the end."""
-        _, doubt = self._once(lambda: self._objects.recover(name))
+        with self._among_deleted(name):
+            _, doubt = self._once(lambda: self._objects.recover(name))
         is_settled = self._settles(lambda: self._objects.is_there(name), f"{name} to be recovered")
         _judge(doubt, is_settled)
         return is_settled
 
     def purge(self, name: str) -> bool | None:
         """Delete a deleted one for good. Needs purge, and get to see the end."""
-        self._once(lambda: self._objects.purge(name))
+        with self._among_deleted(name):
+            self._once(lambda: self._objects.purge(name))
         return self._settles(lambda: self._objects.deleted_document(name), f"{name} to be purged", until_gone=True)
+
+    @contextmanager
+    def _among_deleted(self, name: str) -> Iterator[None]:
+        """What is not found was looked for among deleted ones: it may well be there and alive."""
+        try:
+            yield
+        except NotFound as error:
+            noun = self._objects.path.removesuffix("s")
+            raise NotFound(
+                f"There is no deleted {noun} {name} in {self._objects.vault.host}: only what was deleted is recovered or purged."
+            ) from error
 
     def _once(self, carry_out: Callable[[], Any]) -> tuple[Any, Refused | None]:
         """What it gave. Repeated only where nobody knows what became of it; a refusal then may mean that it was done."""

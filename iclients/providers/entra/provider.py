@@ -50,6 +50,7 @@ class Entra(Provider):
 
     name = "entra"
     uses_clouds = True
+    has_tenants = True
     settings = ("resource", *_HINTS)
     reasons: ClassVar[Mapping[int | str, Reason]] = REASONS
 
@@ -78,7 +79,7 @@ class Entra(Provider):
         )
 
     def check(self, iclient: IClient) -> None:
-        _tenant(iclient)
+        """Without a tenant it may work all the same: the system that is reached may name one."""
         possible = (*_PROMPTS, "admin_consent") if _resource(iclient) else _PROMPTS
         if (prompt := iclient.settings.get("prompt")) and prompt not in possible:
             raise NotAuthorized(

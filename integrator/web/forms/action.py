@@ -25,6 +25,8 @@ SECRET_END: Final = ".secret"  # noqa: S105 - how a name ends
 """How the name of a secret field ends: such a field is never kept when somebody has to sign in again."""
 FILE_END: Final = ".file"
 USUAL_TOP: Final = "100"
+MOST: Final = {TOP: 1_000, "waitSeconds": 300}
+"""What a page takes at most: it holds a place, and memory, that others wait for. The command line takes more."""
 _NOT_GIVEN: Final = "…"
 _HIDING: Final = {"data-secret": "", "autocomplete": "off", "autocapitalize": "none", "data-1p-ignore": ""} | {
     "data-lpignore": "true"
@@ -80,6 +82,7 @@ def typed_in(action: Action, sent: Mapping[str, str], files: Mapping[str, FileSt
         else:
             text = sent.get(field_name(one), "").replace("\r\n", "\n")
             text = text if one.is_secret else text.strip()
+        text = text or (USUAL_TOP if one.name == TOP else "")
         if text:
             inputs[one.name] = Secret(text) if one.is_secret else text
     return Typed(inputs, names)
@@ -87,8 +90,15 @@ def typed_in(action: Action, sent: Mapping[str, str], files: Mapping[str, FileSt
 
 def wrong(action: Action, inputs: Mapping[str, Any]) -> dict[str, str]:
     """A sentence for each input that is missing or cannot be, before anything is called."""
-    told = ((one, _problem(one, inputs.get(one.name))) for one in action.parameters)
+    told = ((one, _problem(one, inputs.get(one.name)) or _too_much(one, inputs)) for one in action.parameters)
     return {one.name: problem for one, problem in told if problem}
+
+
+def _too_much(one: Parameter, inputs: Mapping[str, Any]) -> str:
+    most, given = MOST.get(one.name), inputs.get(one.name)
+    if most is None or given is None or one.converted(given) <= most:
+        return ""
+    return f"{one.title} is more than the {most:,} that a page takes: use the command line."
 
 
 def in_words(action: Action, error: BadInput) -> dict[str, str]:

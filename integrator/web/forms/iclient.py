@@ -103,11 +103,10 @@ def head_fields(provider: str, typed: Sent, clouds: Sequence[CloudProfile]) -> l
         "tenant",
         "Tenant ID",
         value=typed.get("tenant", ""),
-        required=True,
         is_code=True,
         how_to=TENANT if provider == "entra" else None,
-        help="The tenant's ID, or its domain.",
-        placeholder="00000000-0000-0000-0000-000000000000",
+        help="The tenant's ID, or its domain. Left empty, each vault's own counts, as its challenge names it.",
+        placeholder="from the vault's challenge",
     )
     return [name, cloud, tenant]
 
@@ -152,7 +151,7 @@ def owner_fields(typed: Sent) -> list[Field]:
 
 def wrong(provider: str, typed: Sent) -> dict[str, str]:
     """What the provider's preset says of what was typed, by field."""
-    required = {"name": "Name", "client_id": "Client ID", **({"tenant": "Tenant ID"} if uses_clouds(provider) else {})}
+    required = {"name": "Name", "client_id": "Client ID"}
     errors = {
         name: f"{title} is missing: fill it in." for name, title in required.items() if not typed.get(name, "").strip()
     }

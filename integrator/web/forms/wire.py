@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from iclients import registry as providers
@@ -43,8 +44,11 @@ def _addresses(iclient: IClient, cloud: CloudProfile) -> list[tuple[str, str]]:
     def fetch(url: str) -> Any:
         raise _NotNow(_FROM_DISCOVERY)
 
+    provider = providers.provider(iclient.provider)
+    if provider.has_tenants and not iclient.tenant:
+        iclient = replace(iclient, tenant="tenant-of-the-vault")
     try:
-        found = providers.provider(iclient.provider).endpoints(iclient, cloud, fetch)
+        found = provider.endpoints(iclient, cloud, fetch)
     except (_NotNow, RemoteError) as error:
         return [("Token endpoint", str(error))]
     return [("Authorization endpoint", found.authorization_endpoint), ("Token endpoint", found.token_endpoint)]

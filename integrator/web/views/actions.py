@@ -30,6 +30,7 @@ from integrator.web.forms import action as form
 from integrator.web.forms.action import Typed
 from integrator.web.forms.action_answer import Answer, answer_of, file_of, files_of
 from integrator.web.messages import Message, page
+from integrator.web.once import ONCE_FIELD, Once
 from integrator.web.protection import let_forms_lead_to
 
 views: Final = Blueprint("actions", __name__)
@@ -43,8 +44,11 @@ DEADLINE_SECONDS: Final = 50.0
 """Less than proxies wait: who is still waited for then is told so."""
 LONGEST_BODY_BYTES: Final = 500_000
 """Of what is sent to an action: what is larger would be put on the disk while it is read."""
+FORMS: Final = Once()
+_LONGEST_MARK: Final = 64
 TURNS: Final = Turns(MOST_AT_A_TIME, "actions")
 RECENT: Final = 10
+DRY_RUN: Final = "dryRun"
 
 
 @views.url_value_preprocessor
@@ -83,15 +87,17 @@ def shown(name: str, action_id: str) -> Response:
 
 
 @views.post("/connections/<name>/actions/<action_id>")
-@unsent.kept_over_sign_in(without=(FORM_FIELD, GO, SURE))
+@unsent.kept_over_sign_in(without=(FORM_FIELD, GO, SURE, ONCE_FIELD))
 def done(name: str, action_id: str) -> Response:
     """Carry it out, once whoever asks may, the inputs can be, and what is destructive is meant."""
     connection, action = _allowed(name, action_id)
     sent, typed = Sent(request.form), form.typed_in(action, request.form, request.files)
     if errors := form.wrong(action, typed.inputs):
         return _page(connection, action, sent, typed=typed, errors=errors)
-    if action.destructive and (question := _question(connection, action, typed)):
+    if _takes_away(action, typed) and (question := _question(connection, action, typed)):
         return question
+    if action.changes and not FORMS.use(request.form.get(ONCE_FIELD, "")[:_LONGEST_MARK]):
+        return page(_done_already(action, url_for(".shown", name=name, action_id=action_id)))
     try:
         outputs = _carried_out(connection, action, typed)
     except (RemoteError, SettingsError, UserError) as error:
@@ -115,6 +121,21 @@ def _failed(connection: Connection, action: Action, sent: Sent, typed: Typed, er
     return _page(connection, action, sent, typed=typed, trouble=trouble_of(connection, action, error))
 
 
+def _done_already(action: Action, address: str) -> Message:
+    return Message(
+        409,
+        "That was done already",
+        f"This form was sent before: {action.title} was not carried out a second time.",
+        "Open the action anew to do it again.",
+        actions=(("Open the action anew", address),),
+    )
+
+
+def _takes_away(action: Action, typed: Typed) -> bool:
+    """Whether it is asked for what may not come back, and not only for what that would be."""
+    return action.destructive and not action.converted(typed.inputs).get(DRY_RUN)
+
+
 def _question(connection: Connection, action: Action, typed: Typed) -> Response | None:
     """The page that asks whether it is meant; none where that was answered."""
     told = action.identifiers(typed.inputs)
@@ -129,6 +150,7 @@ def _question(connection: Connection, action: Action, typed: Typed) -> Response 
         name=name,
         hidden=typed.readable(action),
         again=form.asked_again(action),
+        once=(ONCE_FIELD, request.form.get(ONCE_FIELD, "")[:_LONGEST_MARK]),
         error="" if answered is None else "This is another name: type the name of what it is done to.",
     )
     return make_response(text, 200 if answered is None else 422)
@@ -170,6 +192,7 @@ def _page(
         trouble=trouble,
         command=form.command(connection.name, action, typed),
         hidden=typed.readable(action),
+        once=(ONCE_FIELD, FORMS.mark()),
         files={one.name for one in files_of(action)},
         is_allowed=_may_carry_out(connection.name)(action),
     )

@@ -46,7 +46,8 @@ def test_texts_are_sentences_and_nothing_is_secret(action: Action) -> None:
 @EACH
 def test_the_audit_knows_what_was_acted_on(action: Action) -> None:
     named = {one.name for one in action.parameters if one.name.endswith("Name") or one.name in ("role", "principalId")}
-    named |= {one.name for one in action.parameters if one.name in ("subscription", "resourceGroup", "applicationId")}
+    also = ("subscription", "resourceGroup", "applicationId", "dryRun")
+    named |= {one.name for one in action.parameters if one.name in also}
     assert {one.name for one in action.parameters if one.identifies} == named
 
 

@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from control_acting import acting_on, control, state
-from vault_lab import Lab, SwiftClock
+from control_acting import state
+from fault_moments import Moments, control_moments, told_well
+from fault_table import CHANGES, EVERY, FAULTS, when_all_fails, when_changes_fail, when_it_passes
+from pytest import LogCaptureFixture as Log
+from vault_lab import SwiftClock
 
 from connectors.actions import Action
 from connectors.azure_key_vault import AzureKeyVault
@@ -19,17 +22,16 @@ from connectors.azure_key_vault.control.arm import Arm
 from connectors.azure_key_vault.control.errors import explain_control
 from connectors.azure_key_vault.control.plane import Place
 from connectors.azure_key_vault.sandbox import Sandbox
-from connectors.azure_key_vault.sandbox.arm.roles import ROLES
-from connectors.errors import BadInput, Conflict, Forbidden, NotFound, Refused, Throttled, Unavailable
+from connectors.azure_key_vault.sandbox.faults import KINDS_CARRIED_OUT
+from connectors.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 from connectors.rest import Call, Reply
 from iclients.answers import Answer
 from iclients.clouds import BUILT_IN
-from iclients.errors import AnswerLost, MalformedAnswer, NotAuthorized, Recovery, RemoteError
-from integrator.cli.ending import _meaning
-from integrator.errors import ExitCode
+from iclients.errors import Recovery, RemoteError
 
 ACTIONS = AzureKeyVault.actions("control")
 EACH = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+EACH_CHANGE = pytest.mark.parametrize("action", [one for one in ACTIONS if one.changes], ids=lambda action: action.id)
 CANARY = "eyJCanaryFaultQx7v9Zr9.eyJ.sig"
 WHO = "11111111-1111-1111-1111-111111111111"
 INPUTS: dict[str, Any] = {
@@ -37,39 +39,16 @@ INPUTS: dict[str, Any] = {
     "accessPolicies": [{"principalId": WHO, "keys": ["get"]}], "addIpRules": "203.0.113.7", "connectionName": "pec-1",
     "role": "Key Vault Secrets User", "assignmentName": WHO,
 }  # fmt: skip
-READER = next(role for role in ROLES.values() if role.name == "Reader")
 WANTED = {"secrets", "tags", "addIpRules", "assignmentName"}
 NAMES = {"create_vault": "newvault", "recover_vault": "gone", "purge_vault": "gone", "get_deleted_vault": "gone"}
-FAULTS: dict[str, tuple[type[RemoteError], ...]] = {
-    "429": (Throttled,),
-    "503": (Unavailable,),
-    "500": (Unavailable, AnswerLost),
-    "400": (Refused,),
-    "401": (NotAuthorized,),
-    "403": (Refused,),
-    "404": (Refused,),
-    "409": (Refused,),
-    "html": (Unavailable, AnswerLost),
-    "broken-json": (MalformedAnswer, AnswerLost),
-    "reset": (RemoteError,),
-    "lost": (AnswerLost,),
-    "truncated": (AnswerLost,),
-}
 
 
 @pytest.fixture(scope="module")
-def fault_lab() -> Iterator[Lab]:
-    with Sandbox.start(vaults={"contoso": 0, "gone": 0}) as sandbox:
-        made = Lab(sandbox)
-        acting_on(control(made))("delete_vault", vaultName="gone")
-        made.sandbox.cloud.vaults["contoso"].endpoints["pec-1"] = {
-            "name": "pec-1", "privateEndpoint": {}, "privateLinkServiceConnectionState": {"status": "Pending"},
-        }  # fmt: skip
-        acting_on(control(made))("add_access_policy", vaultName="contoso", principalId=WHO, certificates="get")
-        cloud = made.sandbox.cloud
-        cloud.assign(cloud.vault_path(cloud.vaults["contoso"]), WHO, READER, id=WHO)
+def moments() -> Iterator[Moments]:
+    with Sandbox.start(vaults={"contoso": 0}) as sandbox:
+        made = control_moments(sandbox)
         yield made
-        made.transport.close()
+        made.lab.transport.close()
 
 
 def inputs_of(action: Action) -> dict[str, Any]:
@@ -79,44 +58,34 @@ def inputs_of(action: Action) -> dict[str, Any]:
     return {**named, **({"vaultName": NAMES[action.id]} if action.id in NAMES else {})}
 
 
-def told_well(error: RemoteError) -> None:
-    assert isinstance(error.recovery, Recovery)
-    assert str(error).endswith((".", "…"))
-    assert "\n" not in str(error)
-    told = "".join(traceback.format_exception(error))
-    assert CANARY not in told
-    assert "Bearer ey" not in told
-    wanted = ExitCode.NEEDS_AUTHORIZATION if isinstance(error, NotAuthorized) else ExitCode.FAILED
-    assert _meaning(error)[:2] == (wanted, error.code)
+@EACH
+def test_a_resource_manager_that_fails_at_everything_ends_each_action_as_promised(
+    moments: Moments, caplog: Log, action: Action
+) -> None:
+    ends = {fault: moments.end(action, fault, caplog, EVERY, every=1) for fault in FAULTS}
+    assert ends == {fault: when_all_fails(action, fault) for fault in FAULTS}
+
+
+@EACH_CHANGE
+def test_a_change_that_alone_fails_ends_as_promised(moments: Moments, caplog: Log, action: Action) -> None:
+    ends = {fault: moments.end(action, fault, caplog, CHANGES, every=1) for fault in FAULTS}
+    assert ends == {fault: when_changes_fail(action, fault) for fault in FAULTS}
 
 
 @EACH
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_resource_manager_that_fails_is_told_by_a_sentence(fault_lab: Lab, action: Action, fault: str) -> None:
-    """Reads and writes fail alike: nothing is changed, because a change begins with a look."""
-    fault_lab.sandbox.faults.clear()
-    fault_lab.sandbox.faults.add(fault, host="arm", every=1)
-    before = state(fault_lab)
-    with pytest.raises(FAULTS[fault]) as failed:
-        acting_on(control(fault_lab))(action.id, **inputs_of(action))
-    told_well(failed.value)
-    assert state(fault_lab) == before
+def test_what_passes_is_survived_and_nothing_is_made_twice(moments: Moments, caplog: Log, action: Action) -> None:
+    methods = CHANGES if action.changes else EVERY
+    ends = {fault: moments.end(action, fault, caplog, methods, times=1) for fault in FAULTS}
+    assert ends == {fault: when_it_passes(action, fault) for fault in FAULTS}
 
 
-CHANGING = [action for action in ACTIONS if action.changes]
-
-
-@pytest.mark.parametrize("action", CHANGING, ids=lambda action: action.id)
-@pytest.mark.parametrize("fault", ["429", "503", "500", "400", "403", "409", "html", "reset"])
-def test_a_change_that_alone_fails_changes_nothing(fault_lab: Lab, action: Action, fault: str) -> None:
-    fault_lab.sandbox.faults.clear()
-    for method in ("PUT", "PATCH", "POST", "DELETE"):
-        fault_lab.sandbox.faults.add(fault, host="arm", method=method, every=1)
-    before = state(fault_lab)
-    with pytest.raises(FAULTS[fault]) as failed:
-        acting_on(control(fault_lab))(action.id, **inputs_of(action))
-    told_well(failed.value)
-    assert state(fault_lab) == before
+@EACH_CHANGE
+def test_a_call_that_was_not_carried_out_changes_nothing(moments: Moments, caplog: Log, action: Action) -> None:
+    for fault in FAULTS.keys() - KINDS_CARRIED_OUT:
+        moments.back_to(action.id)
+        before = state(moments.lab)
+        moments.end(action, fault, caplog, CHANGES, every=1)
+        assert state(moments.lab) == before
 
 
 class Answering:
@@ -183,6 +152,7 @@ def test_each_refusal_has_its_next_step(
     assert (told.code, told.recovery) == (ours, recovery)
     assert words in str(told)
     told_well(told)
+    assert CANARY not in "".join(traceback.format_exception(told))
 
 
 def test_the_missing_action_is_shown_only_where_it_looks_like_one() -> None:

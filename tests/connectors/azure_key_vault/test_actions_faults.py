@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from acting import acting
-from vault_lab import Lab, SwiftClock
+from fault_moments import Moments, vault_moments
+from fault_table import CHANGES, EVERY, FAULTS, SANDBOX_FAULTS, when_all_fails, when_changes_fail, when_it_passes
+from pytest import LogCaptureFixture as Log
+from vault_lab import SwiftClock
 
 from connectors.actions import Action, encoded
 from connectors.azure_key_vault import AzureKeyVault
@@ -20,13 +21,15 @@ from connectors.azure_key_vault.sandbox import Sandbox
 from connectors.azure_key_vault.vault.certificates import VaultCertificates
 from connectors.azure_key_vault.vault.keys import VaultKeys
 from connectors.azure_key_vault.vault.secrets import VaultSecrets
-from connectors.errors import Forbidden, Refused, Throttled, Unavailable
+from connectors.errors import STATUS_ERRORS
 from connectors.rest import Call
-from iclients.errors import AnswerLost, MalformedAnswer, Recovery, RemoteError
+from iclients.errors import RemoteError
 from iclients.secret import revealed
 
 ACTIONS = AzureKeyVault.actions("data")
 EACH = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
+CHANGING = [action for action in ACTIONS if action.changes]
+EACH_CHANGE = pytest.mark.parametrize("action", CHANGING, ids=lambda action: action.id)
 CANARY = "CanaryFaultQx7v9Zr9"
 VERSION = "0123456789abcdef0123456789abcdef"
 INPUTS: dict[str, Any] = {
@@ -35,30 +38,19 @@ INPUTS: dict[str, Any] = {
     "value": CANARY, "rawData": CANARY, "password": CANARY, "accountPassword": CANARY,
     "key": encoded(CANARY.encode()), "backup": encoded(CANARY.encode()), "encryptedData": "AAAA", "wrappedKey": "AAAA",
     "algorithm": "RSA-OAEP", "digest": encoded(bytes(32)), "signature": "AAAA", "keyType": "RSA", "enabled": True,
-    "jsonWebKey": {"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": CANARY}, "rotationPolicy": {},
+    "jsonWebKey": {"kty": "RSA", "n": "AQAB", "e": "AQAB", "d": CANARY}, "rotationPolicy": {"lifetimeActions": []},
     "policy": {"issuer": {"name": "Self"}}, "certificate": f"-----BEGIN PRIVATE KEY-----{CANARY}",
     "signedCertificates": "AAAA", "contacts": [{"email": "grace@contoso.test"}], "issuerProvider": "DigiCert",
 }  # fmt: skip
 WANTED = {"enabled", "password", "accountPassword"}
-FAULTS: dict[str | int, tuple[type[RemoteError], ...]] = {
-    429: (Throttled, Forbidden, AnswerLost),
-    503: (Unavailable, AnswerLost),
-    500: (Unavailable, AnswerLost),
-    400: (Refused,),
-    403: (Refused,),
-    409: (Refused,),
-    "html": (Unavailable, AnswerLost),
-    "broken-json": (MalformedAnswer, AnswerLost, Refused),
-    "reset": (RemoteError,),
-}
 
 
 @pytest.fixture(scope="module")
-def fault_lab() -> Iterator[Lab]:
+def moments() -> Iterator[Moments]:
     with Sandbox.start(vaults={"contoso": 0}) as sandbox:
-        made = Lab(sandbox)
+        made = vault_moments(sandbox)
         yield made
-        made.transport.close()
+        made.lab.transport.close()
 
 
 class Answering:
@@ -75,24 +67,35 @@ class Answering:
         return json.loads(self.answer)
 
 
+def test_the_table_has_every_fault_of_the_sandbox() -> None:
+    assert FAULTS.keys() >= SANDBOX_FAULTS
+    assert {int(fault) for fault in FAULTS if fault.isdigit()} >= STATUS_ERRORS.keys()
+
+
 def inputs_of(action: Action) -> dict[str, Any]:
     named = {one.name: INPUTS.get(one.name) for one in action.parameters if one.required or one.name in WANTED}
     return {**named, "algorithm": "RS256"} if "digest" in named else named
 
 
 @EACH
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_vault_that_fails_is_told_by_a_sentence(fault_lab: Lab, action: Action, fault: str | int) -> None:
-    fault_lab.sandbox.faults.clear()
-    fault_lab.sandbox.faults.add(str(fault), host="contoso", every=1)
-    with pytest.raises(FAULTS[fault]) as failed:
-        acting(fault_lab)(action.id, **inputs_of(action))
-    told = str(failed.value)
-    assert isinstance(failed.value.recovery, Recovery)
-    assert told.endswith((".", "…"))
-    assert "\n" not in told
-    assert CANARY not in "".join(traceback.format_exception(failed.value))
-    assert encoded(CANARY.encode()) not in told
+def test_a_vault_that_fails_at_everything_ends_each_action_as_promised(
+    moments: Moments, caplog: Log, action: Action
+) -> None:
+    ends = {fault: moments.end(action, fault, caplog, EVERY, every=1) for fault in FAULTS}
+    assert ends == {fault: when_all_fails(action, fault) for fault in FAULTS}
+
+
+@EACH_CHANGE
+def test_a_change_that_alone_fails_ends_as_promised(moments: Moments, caplog: Log, action: Action) -> None:
+    ends = {fault: moments.end(action, fault, caplog, CHANGES, every=1) for fault in FAULTS}
+    assert ends == {fault: when_changes_fail(action, fault) for fault in FAULTS}
+
+
+@EACH
+def test_what_passes_is_survived_and_nothing_is_made_twice(moments: Moments, caplog: Log, action: Action) -> None:
+    methods = CHANGES if action.changes else EVERY
+    ends = {fault: moments.end(action, fault, caplog, methods, times=1) for fault in FAULTS}
+    assert ends == {fault: when_it_passes(action, fault) for fault in FAULTS}
 
 
 @EACH

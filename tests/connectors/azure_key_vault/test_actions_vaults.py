@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from control_acting import Act, Meddling, acting_on, control, somebody, state
 from vault_lab import Lab
 
+from connectors.azure_key_vault.control.arm import Arm
+from connectors.azure_key_vault.control.plane import Place
 from connectors.azure_key_vault.sandbox.arm.roles import ROLES
 from connectors.errors import BadInput, Conflict, Forbidden, NotFound
+from connectors.rest import Call, Reply
 from iclients.errors import AnswerLost
 
 
@@ -52,18 +57,38 @@ def test_the_whole_subscription_is_listed_where_no_group_is_named(lab: Lab) -> N
         act("list_vaults", resourceGroup="elsewhere")
 
 
-def test_a_place_that_nobody_names_is_asked_for(lab: Lab) -> None:
+def test_a_place_that_nobody_names_is_looked_for(lab: Lab) -> None:
     act = acting_on(control(lab, resource_group="sandbox"))
-    with pytest.raises(BadInput, match=r"Give subscription, or set `subscription` in connection arm; list_subscr"):
-        act("list_vaults")
+    assert len(act("list_vaults")["items"]) == 2
     act = acting_on(control(lab, subscription=lab.sandbox.subscription))
-    with pytest.raises(BadInput, match=r"Give resourceGroup, or set `resource_group` in connection arm; list_res"):
-        act("get_vault", vaultName="contoso")
-    assert act("get_vault", vaultName="contoso", resourceGroup="sandbox")["name"] == "contoso"
+    assert act("get_vault", vaultName="CONTOSO")["resourceGroup"] == "sandbox"
+    for action_id, inputs in (("get_vault", {}), ("create_vault", {"location": "westeurope"})):
+        with pytest.raises(BadInput, match=r"Give resourceGroup, or set `resource_group` in connection arm; list_res"):
+            act(action_id, vaultName="northwind", **inputs)
+
+
+def test_which_of_several_subscriptions_is_asked_for(lab: Lab) -> None:
+    several = {"value": [{"subscriptionId": somebody()} for _ in range(2)]}
+    arm = Arm(Answering(several), lab.cloud(), Place(), "arm", lab.clock)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match=r"Give subscription, or set `subscription` in connection arm; list_subscr"):
+        arm.subscription({})
+
+
+class Answering:
+    """A control plane with one answer to everything."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def json(self, call: Call) -> Any:
+        return self.answer
+
+    def exchange(self, call: Call) -> Reply:
+        return Reply(200, {}, self.answer)
 
 
 def test_the_group_of_the_connection_is_not_looked_for_in_another_subscription(act: Act) -> None:
-    with pytest.raises(BadInput, match="Give resourceGroup, or set `resource_group`"):
+    with pytest.raises(NotFound, match="does not see subscription"):
         act("get_vault", vaultName="contoso", subscription=somebody())
     with pytest.raises(NotFound, match="does not see subscription"):
         act("list_vaults", subscription=somebody())

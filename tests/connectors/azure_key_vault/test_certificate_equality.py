@@ -119,7 +119,7 @@ def test_equal_means_the_same_spelling(
     wanted = wanted.with_policy(policy)
     told = {**tags, "more": "x"} if is_other else tags
     properties = SecretProperties("X", enabled=enabled is not False, tags=told)
-    there = CertificateStanding(properties, wanted.pair.digest, dict(policy), "1:x")
+    there = CertificateStanding(properties, wanted.pair.digest, dict(policy))
     assert there.is_equal(wanted) is not is_other
     assert (there.canonical(wanted) == wanted.canonical()) is not is_other
 

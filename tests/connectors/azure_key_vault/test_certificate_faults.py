@@ -119,7 +119,7 @@ def test_a_killed_recovery_is_carried_on_with(lab: Lab) -> None:
     again = target(lab, fields=("name", "value"), options={"deleted": "recover"})
     again.begin(None, None)
     change = again.assess(one, Known(intent=intent))
-    assert change.effect is Effect.UPDATED
+    assert change.effect is Effect.CREATED
     assert again.write(one, change).owned
     assert versions(lab) == {"tls": 2}
 

@@ -144,7 +144,9 @@ def test_a_place_that_the_app_does_not_see_is_told_with_those_that_it_sees(lab: 
 
 def test_a_ping_tells_each_thing_that_it_looked_at(lab: Lab) -> None:
     ping = control(lab, resource_group="sandbox").ping()
-    assert [check.name for check in ping.checks] == ["token", "subscriptions", "resource group", "vaults list"]
+    assert [check.name for check in ping.checks] == [
+        "token", "address", "subscriptions", "resource group", "vaults list"
+    ]  # fmt: skip
     assert all(check.ok for check in ping.checks)
 
 

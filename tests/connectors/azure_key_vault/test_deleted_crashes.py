@@ -5,38 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mortal import Died, Mortal
 from vault_lab import Lab, row
 
 from connectors.azure_key_vault.model import DEFAULT_API_VERSION, VaultAddress
 from connectors.azure_key_vault.secret_writing.target import SecretsTarget
 from connectors.azure_key_vault.vault.secrets import VaultSecrets
 from connectors.model import Known, Record, WriteOptions
-from connectors.rest import Call
 
 MOST_CALLS = 40
-
-
-class Died(BaseException):
-    """The process is gone."""
-
-
-class Mortal:
-    """A client whose process dies at its nth call: before it leaves, or when its answer would have come."""
-
-    def __init__(self, client: Any, dies_at: int, *, answered: bool) -> None:
-        self._client = client
-        self._left = dies_at
-        self._answered = answered
-
-    def json(self, call: Call) -> Any:
-        self._left -= 1
-        if self._left == 0 and not self._answered:
-            raise Died
-        try:
-            return self._client.json(call)
-        finally:
-            if self._left == 0:
-                raise Died
 
 
 def attempt(lab: Lab, record: Record, dies_at: int, *, answered: bool, **told: Any) -> bool:
@@ -129,10 +106,17 @@ def test_a_refusal_after_a_recovery_forgets_nothing(lab: Lab) -> None:
 
 
 def test_an_intent_is_read_as_it_was_noted() -> None:
-    from connectors.azure_key_vault.secret_writing.remembered import Intent, Marker
+    from connectors.azure_key_vault.writing.remembered import Intent, Marker
 
     for intent in (Intent("f"), Intent("f", updates=True), Intent("f", recovers=-5), Intent("f", name="a-2")):
         assert Intent.parse(intent.text) == intent
-    for marker in (Marker(), Marker(5), Marker(-5, 7), Marker(5, 7, "as-v5"), Marker(None, None, "v5")):
+    for marker in (
+        Marker(),
+        Marker(5),
+        Marker(-5, 7),
+        Marker(5, 7, "as-v5"),
+        Marker(None, None, "v5"),
+        Marker(5, 7, "as-v5", "v5:x"),
+    ):
         assert Marker.parse(marker.text) == marker
     assert Known().intent == Intent("").text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.azure_key_vault.secret_writing.original_names import taken_by
+from connectors.azure_key_vault.writing.original_names import taken_by
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,4 @@ def test_a_name_is_taken_where_both_originals_are_known_and_differ(
     wanted: str | None, there: str | None, told: str | None
 ) -> None:
     tags = {"team": "blue"} if there is None else {"original-name": there}
-    assert taken_by({"name": "db-password", "original_name": wanted}, tags) == told
-
-
-def test_a_record_without_an_original_takes_any_name() -> None:
-    assert taken_by({"name": "db-password"}, {"original-name": "DB_PASSWORD"}) is None
+    assert taken_by(wanted, tags) == told

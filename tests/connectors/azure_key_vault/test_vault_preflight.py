@@ -23,7 +23,8 @@ OFFICER = "Key Vault Secrets Officer"
 
 def connect(lab: Lab, *needs: tuple[str, str]) -> AzureKeyVault:
     connector = lab.connect()
-    connector.needs = frozenset(Need(*need) for need in needs)
+    looked_at = {"secrets": frozenset({"value"})}
+    connector.needs = frozenset(Need(*need, fields=looked_at.get(need[0], frozenset())) for need in needs)
     return connector
 
 
@@ -191,6 +192,13 @@ def test_what_no_single_role_has_is_given_by_several() -> None:
 def test_verbs_of_flows_take_rights_in_one_order() -> None:
     needs = [Need("secrets", "upsert"), Need("deleted_secrets", "list"), Need("keys", "get"), Need("secrets", "odd")]
     assert rights_for(needs) == ("keys/list", "keys/get", "secrets/list", "secrets/get", "secrets/set")
+
+
+@pytest.mark.parametrize(("field", "reads"), [("value", True), ("version", True), ("name", False), ("tags", False)])
+def test_a_flow_that_looks_at_no_value_needs_no_right_to_read_one(field: str, reads: bool) -> None:
+    rights = rights_for([Need("secrets", "get", fields=frozenset({field}))])
+    assert rights == (("secrets/list", "secrets/get") if reads else ("secrets/list",))
+    assert rights_for([Need("secrets", "get", fields=None)]) == ("secrets/list", "secrets/get")
 
 
 def test_an_import_that_unblocks_deleted_names_needs_the_right_to_do_so() -> None:

@@ -104,6 +104,17 @@ def test_a_secret_has_all_its_fields_and_its_value_is_hidden(lab: Lab) -> None:
     assert "v4lue" not in repr(whole)
 
 
+@pytest.mark.parametrize("fields", [{"name"}, {"name", "tags"}])
+def test_a_value_that_nobody_looks_at_is_not_read(lab: Lab, fields: set[str]) -> None:
+    lab.sandbox.vault("contoso").put("off", "v", enabled=False)
+    source = lab.connect().source("secrets", ReadOptions(values=True, fields=frozenset(fields)))
+    assert source.unread == frozenset()
+    record = next(source.pages(None)).records[0]
+    assert isinstance(record, Record)
+    assert source.read(record).fields["name"] == "off"
+    assert lab.calls() == {"list": 1}
+
+
 def test_a_disabled_secret_is_listed_and_reading_its_value_fails_without_a_call(lab: Lab) -> None:
     lab.sandbox.vault("contoso").put("off", "v", enabled=False)
     source = lab.source()

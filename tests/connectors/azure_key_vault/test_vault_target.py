@@ -227,7 +227,7 @@ def test_an_operation_that_secrets_do_not_have_is_refused(lab: Lab, operation: s
 def test_a_mapping_must_name_what_every_secret_needs_and_nothing_that_nobody_may_write(lab: Lab) -> None:
     with pytest.raises(SettingsError, match="The mapping does not name value, which every secret needs"):
         lab.target(fields=("name",))
-    with pytest.raises(SettingsError, match="The mapping names version, which a vault does not let anybody write"):
+    with pytest.raises(SettingsError, match="The mapping names version, which no secret can be given"):
         lab.target(fields=("name", "value", "version"))
 
 

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from connectors.azure_key_vault.sandbox.arm.calls import Call, Operation, Reply, bad, object_of, operation, text_of
-from connectors.azure_key_vault.sandbox.arm.roles import ROLES, Role
+from connectors.azure_key_vault.sandbox.arm.roles import OWNER, ROLES, Role
 from connectors.azure_key_vault.sandbox.arm.subscription import Assignment, Subscription, moment
 from connectors.azure_key_vault.sandbox.arm.vaults import paged
 from connectors.azure_key_vault.sandbox.errors import Refused
 
 _A: Final = "/providers/Microsoft.Authorization/roleAssignments"
 _D: Final = "/providers/Microsoft.Authorization/roleDefinitions"
+_P: Final = "/providers/Microsoft.Authorization/permissions"
 _ASSIGNMENTS: Final = "Microsoft.Authorization/roleAssignments"
 _PRINCIPAL: Final = re.compile(r"(?:principalId eq|assignedTo\()\s*'([^']+)'\)?", re.IGNORECASE)
 _NAME: Final = re.compile(r"roleName eq '([^']+)'", re.IGNORECASE)
@@ -30,6 +31,7 @@ class Assignments:
             *self._at_scope("GET", f"{_A}/{{assignment}}", f"{_ASSIGNMENTS}/read", self._get),
             *self._at_scope("DELETE", f"{_A}/{{assignment}}", f"{_ASSIGNMENTS}/delete", self._delete),
             *self._at_scope("GET", _A, f"{_ASSIGNMENTS}/read", self._list),
+            *self._at_scope("GET", _P, "Microsoft.Authorization/permissions/read", self._permissions),
             *self._at_scope("GET", f"{_D}/{{role}}", "Microsoft.Authorization/roleDefinitions/read", self._role),
             *self._at_scope("GET", _D, "Microsoft.Authorization/roleDefinitions/read", self._roles),
         )
@@ -81,6 +83,12 @@ class Assignments:
         if match := _PRINCIPAL.search(wanted):
             found = [one for one in found if one.principal.lower() == match[1].lower()]
         return paged(call, [self._document(one) for one in found])
+
+    def _permissions(self, call: Call) -> dict[str, Any]:
+        """What the caller has here, a role an item; everything, where nobody is judged."""
+        subscription = self._subscription
+        roles = subscription.roles_of(call.claims["oid"], _scope(call)) if subscription.enforced else (OWNER,)
+        return paged(call, [role.permissions() for role in roles])
 
     def _found(self, call: Call) -> Assignment:
         found = self._subscription.assignments.get(call.parts["assignment"].lower())

@@ -50,15 +50,17 @@ class Role:
                 "type": "BuiltInRole",
                 "description": "",
                 "assignableScopes": ["/"],
-                "permissions": [
-                    {
-                        "actions": list(self.actions),
-                        "notActions": list(self.not_actions),
-                        "dataActions": list(self.data_actions),
-                        "notDataActions": [],
-                    }
-                ],
+                "permissions": [self.permissions()],
             },
+        }
+
+    def permissions(self) -> dict[str, list[str]]:
+        """What it allows, and what of that it does not."""
+        return {
+            "actions": list(self.actions),
+            "notActions": list(self.not_actions),
+            "dataActions": list(self.data_actions),
+            "notDataActions": [],
         }
 
 

@@ -119,7 +119,7 @@ class ArmSite:
         return _answered(operation.do(Call(request, parts, claims, origin)), headers)
 
     def _found(self, request: Request) -> tuple[Operation, dict[str, str]]:
-        path = unquote(request.path).rstrip("/")
+        path = _SLASHES.sub("/", unquote(request.path)).rstrip("/")  # an SDK sends two for a parent that is empty
         fitting = [(one, match) for one in self._operations if (match := one.path.fullmatch(path))]
         for one, match in fitting:
             if one.method == request.method:
@@ -186,12 +186,13 @@ def _error(refused: Refused, headers: bytes) -> Answer:
     return Answer(refused.status, compact({"error": {"code": refused.code, "message": refused.message}}), headers)
 
 
-_KEY_VAULTS_OWN = re.compile(r".*/providers/Microsoft\.KeyVault/(?!.*/providers/).*", re.IGNORECASE)
+_KEY_VAULTS_OWN = re.compile(r".*/providers/Microsoft\.KeyVault/(?!register$|.*/providers/).*", re.IGNORECASE)
 _API_VERSION = re.compile(r"20\d\d-\d\d-\d\d(-preview)?")
+_SLASHES = re.compile("/{2,}")
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
 _PLACES = re.compile(
     r"/(subscriptions|tenants|locations|resourcegroups|vaults|deletedvaults|accesspolicies|roleassignments"
-    r"|roledefinitions|privateendpointconnections|privatelinkresources|secrets|keys|versions|operationresults|checknameavailability|purge)"
+    r"|roledefinitions|permissions|privateendpointconnections|privatelinkresources|secrets|keys|versions|operationresults|checknameavailability|purge)"
 )
 _TOKEN_CODES = {
     "missing": "AuthenticationFailed",

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Generic
 
-from connectors.azure_key_vault.model import LAG_SECONDS, SecretProperties
-from connectors.azure_key_vault.secret_writing.deed import Deed
-from connectors.azure_key_vault.secret_writing.remembered import Intent, Marker
-from connectors.azure_key_vault.secret_writing.rules import FAIL, PURGE, RECOVER, SKIP, ImportRules
-from connectors.azure_key_vault.secret_writing.standing import look
-from connectors.azure_key_vault.secret_writing.version_budget import VersionBudget
-from connectors.azure_key_vault.secret_writing.wanted import is_equal, settled, update
-from connectors.azure_key_vault.secret_writing.write import Write, parameters
+from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.vault.lifecycle import POLL_SECONDS, SETTLE_SECONDS, Lifecycle
-from connectors.azure_key_vault.vault.secrets import VaultSecrets
-from connectors.errors import Conflict, NotFound, Refused
+from connectors.azure_key_vault.writing.collection import Collection, S, X
+from connectors.azure_key_vault.writing.conflicts import Conflicts
+from connectors.azure_key_vault.writing.deed import Deed, W
+from connectors.azure_key_vault.writing.remembered import Intent, Marker
+from connectors.azure_key_vault.writing.rules import FAIL, PURGE, RECOVER, SKIP, ImportRules
+from connectors.azure_key_vault.writing.version_budget import VersionBudget
+from connectors.errors import Conflict, Forbidden, NotFound, Refused
 from connectors.model import Change, Effect
 from iclients.clock import Clock
 from iclients.errors import Recovery, RemoteError
@@ -31,20 +29,30 @@ _RECOVERED: Final = "recovered"
 _DELETED: Final = "deleted_but_recoverable"
 _DELETING: Final = "being_deleted"
 _RECOVERING: Final = "being_recovered"
+_PROTECTED: Final = "purge_protected"
+_PURGE_REFUSED: Final = "purge_refused"
 
 
-class CarryingOut:
-    """Carries out deeds at one vault, from many threads. `plan` decides anew about one of them."""
+class CarryingOut(Generic[W, S, X]):
+    """Carries out deeds in one collection, from many threads. `plan` decides anew about one of them."""
 
-    def __init__(self, secrets: VaultSecrets, clock: Clock, rules: ImportRules, plan: Callable[[Deed], Change]) -> None:
-        self._secrets = secrets
+    def __init__(
+        self,
+        collection: Collection[W, S, X],
+        clock: Clock,
+        rules: ImportRules,
+        conflicts: Conflicts,
+        plan: Callable[[Deed[W, X]], Change],
+    ) -> None:
+        self._collection = collection
         self._clock = clock
         self._rules = rules
+        self._conflicts = conflicts
         self._plan = plan
-        self._lifecycle = Lifecycle(secrets, clock)
-        self._budget = VersionBudget(secrets, rules.version_budget)
+        self._lifecycle = Lifecycle(collection.objects, clock, collection.retrying)
+        self._budget = VersionBudget(collection.objects, rules.version_budget)
 
-    def carry_out(self, change: Change, deed: Deed) -> Change:
+    def carry_out(self, change: Change, deed: Deed[W, X]) -> Change:
         """What became of it. Raises RemoteError: Refused only where nothing of what was intended is there."""
         deadline = self._clock.monotonic() + SETTLE_SECONDS
         while True:
@@ -55,9 +63,10 @@ class CarryingOut:
                     deadline = self._clock.monotonic() + SETTLE_SECONDS
                 return self._done(change, deed)
             except (Conflict, NotFound) as error:
+                refused = error if deed.revival else self._collection.explained(deed.aim.name, error)
                 is_late = self._clock.monotonic() + POLL_SECONDS > deadline
-                if is_late or not self._may_pass(error, deed):
-                    return self._given_up(error, deed)
+                if is_late or not self._may_pass(refused, deed):
+                    return self._given_up(refused, deed)
             except Refused as error:
                 raise self._halfway(error, deed) from error
             self._clock.sleep(POLL_SECONDS)
@@ -67,61 +76,69 @@ class CarryingOut:
                     return replace(change, fingerprint=Intent.parse(change.fingerprint).fingerprint)
                 deed = change.payload
 
-    def _done(self, change: Change, deed: Deed) -> Change:
+    def _done(self, change: Change, deed: Deed[W, X]) -> Change:
         if deed.revival == PURGE:
-            self._lifecycle.purge(deed.aim.name)
-            deed = replace(deed, write=self._create(deed))
+            self._purge(deed.aim.name)
+            deed = replace(deed, write=self._collection.create(deed.aim))
         elif deed.revival == _RECOVERED:
-            there = look(self._secrets, deed.aim.name)
+            there = self._collection.look(deed.aim.name)
             if there is None:
                 raise NotFound(self._slow(deed), code=_RECOVERING)
-            final = settled(deed.aim.wanted, there.properties.tags, self._rules)
-            if is_equal(final, there, self._rules):
+            if self._collection.is_equal(deed.aim, there):
                 return self._told(change, deed, there.properties)
-            deed = replace(deed, write=update({**final, "name": deed.aim.name}, there, self._rules))
+            deed = replace(deed, write=self._collection.update(deed.aim, there))
         return self._written(change, deed)
 
-    def _written(self, change: Change, deed: Deed) -> Change:
-        write = deed.write or self._create(deed)
-        is_new_version = not write.version
+    def _purge(self, name: str) -> None:
+        """Raises Conflict where the vault lets nobody purge: not every vault says so of the object beforehand."""
+        try:
+            self._lifecycle.purge(name)
+        except Forbidden as error:
+            if error.code != _PURGE_REFUSED:
+                raise
+            raise Conflict(self._conflicts.protected(name, None).reason, code=_PROTECTED) from error
+
+    def _written(self, change: Change, deed: Deed[W, X]) -> Change:
+        write = deed.write or self._collection.create(deed.aim)
+        is_new_version = write.makes_version
         if is_new_version and deed.versions is None:
             deed = replace(deed, versions=self._budget.count(deed.aim.name))
-        written = write.carry_out(self._secrets, self._clock)
+        written = self._collection.carry_out(write)
         warning = self._budget.warning(deed.aim.name, deed.versions) if is_new_version else ""
         if is_new_version and deed.versions is not None:
             deed = replace(deed, versions=deed.versions + 1)
         told = self._told(change, deed, written, is_ours=True)
-        return replace(told, code="version_budget", reason=warning) if warning else told
+        return replace(told, code="version_budget", reason=f"{told.reason} {warning}".strip()) if warning else told
 
-    def _told(self, change: Change, deed: Deed, now: SecretProperties, *, is_ours: bool = False) -> Change:
+    def _told(self, change: Change, deed: Deed[W, X], now: SecretProperties, *, is_ours: bool = False) -> Change:
         """What somebody else touched this short ago may be touched again without showing it; our own write does show."""
         aim = deed.aim
-        is_settled = is_ours or (now.updated is not None and self._clock.now() - now.updated >= LAG_SECONDS)
-        marker = Marker(now.updated if is_settled else None, deed.versions, aim.name if aim.is_suffixed else "")
-        return Change(change.effect, aim.fingerprint, marker.text, owned=not aim.is_suffixed)
+        updated = now.updated if is_ours or now.is_settled(self._clock.now()) else None
+        marker = Marker(updated, deed.versions, aim.name if aim.is_suffixed else "", now.thumbprint)
+        owned = not aim.is_suffixed
+        return Change(change.effect, aim.fingerprint, marker.text, owned, code=change.code, reason=change.reason)
 
-    def _create(self, deed: Deed) -> Write:
-        return Write(deed.aim.name, parameters(settled(deed.aim.wanted, {}, self._rules)))
-
-    def _may_pass(self, error: Refused, deed: Deed) -> bool:
+    def _may_pass(self, error: Refused, deed: Deed[W, X]) -> bool:
         """Whether it is worth to wait and look again: what stands in the way settles, or the rule has an answer to it."""
         if isinstance(error, NotFound):
             return bool(deed.revival)
         if self._rules.deleted in (FAIL, SKIP):
             return self._rules.deleted == SKIP and error.code == _RECOVERING
-        return bool(deed.revival) or error.code in (_DELETED, _DELETING, _RECOVERING)
+        is_waited_for = bool(deed.revival) and error.code != _PROTECTED
+        return is_waited_for or error.code in (_DELETED, _DELETING, _RECOVERING)
 
-    def _given_up(self, error: Refused, deed: Deed) -> Change:
+    def _given_up(self, error: Refused, deed: Deed[W, X]) -> Change:
         if deed.revival == _RECOVERED:
             raise self._halfway(error, deed) from error
         if isinstance(error, NotFound):
             raise error
         if self._rules.deleted == SKIP and error.code in (_DELETED, _DELETING):
-            return Change(Effect.SKIPPED, reason="a deleted secret blocks its name")
-        reason = self._blocked(deed) if self._rules.deleted == FAIL and error.code == _DELETED else str(error)
-        return Change(Effect.CONFLICT, code=error.code, reason=reason)
+            return Change(Effect.SKIPPED, reason=f"a deleted {self._collection.noun} blocks its name")
+        if self._rules.deleted == FAIL and error.code == _DELETED:
+            return self._conflicts.blocked(deed.aim.name)
+        return Change(Effect.CONFLICT, code=error.code, reason=str(error))
 
-    def _halfway(self, error: Refused, deed: Deed) -> RemoteError:
+    def _halfway(self, error: Refused, deed: Deed[W, X]) -> RemoteError:
         """The error as it is, or after a recovery as one that does not say that nothing was done."""
         if deed.revival != _RECOVERED:
             return error
@@ -133,14 +150,5 @@ class CarryingOut:
             recovery=error.recovery,
         )
 
-    def _slow(self, deed: Deed) -> str:
-        return (
-            f"{deed.aim.name} is being recovered in {self._secrets.vault.host} at this moment: run again in a minute."
-        )
-
-    def _blocked(self, deed: Deed) -> str:
-        return (
-            f"{deed.aim.name} was deleted from {self._secrets.vault.host} and still blocks its name: say in the import "
-            "what becomes of such names (options: deleted: recover, purge, suffix or skip), or recover or purge it and "
-            "run again."
-        )
+    def _slow(self, deed: Deed[W, X]) -> str:
+        return f"{deed.aim.name} is being recovered in {self._collection.host} at this moment: run again in a minute."

@@ -1,16 +1,14 @@
-"""How an import into the secrets of a vault was told to write: the options of its document, typed."""
+"""How an import into a vault was told to write: the options of its document, typed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.azure_key_vault.schemas import WRITABLE_FIELDS
 from connectors.errors import SettingsError
 from connectors.model import WriteOptions
 
-_OPERATIONS: Final = ("add", "update", "upsert")
 FAIL: Final = "fail"
 RECOVER: Final = "recover"
 PURGE: Final = "purge"
@@ -18,12 +16,15 @@ SUFFIX: Final = "suffix"
 SKIP: Final = "skip"
 MERGE: Final = "merge"
 EXACT: Final = "exact"
+_OPERATIONS: Final = ("add", "update", "upsert")
+_WHEN_DELETED: Final = (FAIL, RECOVER, PURGE, SUFFIX, SKIP)
+_REQUIRED: Final = ("name", "value")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRules:
-    """`deleted` is what becomes of a name that a deleted secret blocks; `clear` names what is emptied although the
-    mapping does not name it; `version_budget` is how many versions a secret may have before a run is warned."""
+    """`deleted` is what becomes of a name that a deleted object blocks; `clear` names what is emptied although the
+    mapping does not name it; `version_budget` is how many versions an object may have before a run is warned."""
 
     deleted: str = FAIL
     clear: tuple[str, ...] = ()
@@ -49,18 +50,17 @@ class ImportRules:
         return "" if told == usual else " ".join(told)
 
 
-def check_options(options: WriteOptions) -> None:
-    """Raise SettingsError where the operation or a mapped field cannot be."""
+def check_options(options: WriteOptions, noun: str, writable: Sequence[str]) -> None:
+    """Raise SettingsError where the operation, a mapped field or the rule for deleted names cannot be."""
     if options.operation not in _OPERATIONS:
         raise SettingsError(
-            f"Secrets cannot be imported with operation {options.operation}; it can be: upsert, add, update."
+            f"{noun.capitalize()}s cannot be imported with operation {options.operation}; it can be: upsert, add, update."
         )
-    unknown = [field for field in options.fields if field not in WRITABLE_FIELDS]
-    if unknown:
+    if (how := options.options.get("deleted", FAIL)) not in _WHEN_DELETED:
+        raise SettingsError(f"options.deleted cannot be {how!r}; it can be: {', '.join(_WHEN_DELETED)}.")
+    if unknown := [field for field in options.fields if field not in writable]:
         raise SettingsError(
-            f"The mapping names {unknown[0]}, which a vault does not let anybody write; it takes: "
-            f"{', '.join(WRITABLE_FIELDS)}."
+            f"The mapping names {unknown[0]}, which no {noun} can be given; it takes: {', '.join(writable)}."
         )
-    missing = [field for field in ("name", "value") if options.fields and field not in options.fields]
-    if missing:
-        raise SettingsError(f"The mapping does not name {missing[0]}, which every secret needs.")
+    if missing := [field for field in _REQUIRED if options.fields and field not in options.fields]:
+        raise SettingsError(f"The mapping does not name {missing[0]}, which every {noun} needs.")

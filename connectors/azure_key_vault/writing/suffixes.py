@@ -1,4 +1,4 @@
-"""Names with a number behind them, for records whose own name a deleted secret blocks: `db-2`, `db-3`, …
+"""Names with a number behind them, for records whose own name a deleted object blocks: `db-2`, `db-3`, …
 
 In one run a name is one record's only: whoever comes first has it, be it by its own name or by a suffix.
 """
@@ -12,7 +12,7 @@ from typing import Final
 from connectors.azure_key_vault.model import LONGEST_NAME_CHARACTERS
 
 LAST: Final = 99
-"""So many deleted secrets of one name mean that something is wrong."""
+"""So many deleted objects of one name mean that something is wrong."""
 
 
 class Suffixes:

@@ -1,4 +1,4 @@
-"""Names that deleted secrets block: which there are, what stands there, and whether it can be purged.
+"""Names that deleted objects block: which there are, what stands there, and whether it can be purged.
 
 One listing when a run begins tells them all (25 a call), where the app may list; later, and where it may not, one look
 a name that is about to be created. Source: Key Vault soft-delete overview; recovery levels of the REST API.
@@ -14,7 +14,7 @@ from connectors.azure_key_vault.actions.metadata import part
 from connectors.azure_key_vault.errors import is_disabled
 from connectors.azure_key_vault.model import iso
 from connectors.azure_key_vault.schemas import load_page, load_properties
-from connectors.azure_key_vault.vault.secrets import VaultSecrets
+from connectors.azure_key_vault.vault.objects import VaultObjects
 from connectors.errors import Forbidden, NotFound
 
 _PURGEABLE: Final = "Purgeable"
@@ -22,7 +22,7 @@ _PURGEABLE: Final = "Purgeable"
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A deleted secret. `created` is when its latest version was made: it keeps that when it comes back."""
+    """A deleted object. `created` is when its latest version was made: it keeps that when it comes back."""
 
     created: int | None
     is_managed: bool
@@ -36,10 +36,11 @@ class Deleted:
 
 
 class DeletedNames:
-    """The deleted secrets of one vault. Every method raises RemoteError."""
+    """The deleted objects of one collection of a vault; `kind` is what runs call the listing. Raises RemoteError."""
 
-    def __init__(self, secrets: VaultSecrets) -> None:
-        self._secrets = secrets
+    def __init__(self, objects: VaultObjects, kind: str) -> None:
+        self._objects = objects
+        self._kind = kind
         self._listed: dict[str, Deleted] | None = None
 
     def list(self) -> None:
@@ -49,12 +50,16 @@ class DeletedNames:
         except Forbidden:
             self._listed = None
 
+    def listed(self, name: str) -> Deleted | None:
+        """What stood among the deleted when they were listed; nothing where they were not."""
+        return (self._listed or {}).get(name.lower())
+
     def find(self, name: str, *, is_fresh: bool) -> Deleted | None:
         """What stands among the deleted under this name: by the listing while it is fresh, else by a look. Needs get."""
         if is_fresh and self._listed is not None:
-            return self._listed.get(name.lower())
+            return self.listed(name)
         try:
-            return _deleted(self._secrets.deleted_document(name))
+            return _deleted(self._objects.deleted_document(name))
         except NotFound:
             return None
         except Forbidden as error:
@@ -63,7 +68,7 @@ class DeletedNames:
             return self._disabled(name)
 
     def _walk(self) -> Iterator[tuple[str, Deleted]]:
-        for document in self._secrets.documents("deleted", self._secrets.link("/deletedsecrets")):
+        for document in self._objects.documents(self._kind, self._objects.link(f"/deleted{self._objects.path}")):
             items, _ = load_page(document)
             yield from (
                 (item.name.lower(), _deleted(told)) for item, told in zip(items, document["value"] or (), strict=True)
