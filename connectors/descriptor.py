@@ -57,7 +57,7 @@ class ResourceDescriptor:
 
     `many_of_a_name`: several records have the same `name`, as versions do. `writable_fields` are those that an import may name, all of them where it is empty; with `open_fields` there may be
     others besides. `plaintext`: what is written can be read by whoever reads the place, so an import has to allow that.
-    `options` is what an import into it can be told, `excludes` what of its choices may not be combined. `note` tells in
+    `limits` says of fields how much they hold, in words. `options` is what an import into it can be told, `excludes` what of its choices may not be combined. `note` tells in
     a sentence what is peculiar about writing.
     """
 
@@ -70,6 +70,7 @@ class ResourceDescriptor:
     required_fields: tuple[str, ...] = ()
     open_fields: bool = False
     many_of_a_name: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict)
     needs_mapping: bool = False
     plaintext: bool = False
     note: str = ""
@@ -226,6 +227,7 @@ class _ResourceSchema(Schema):
     required_fields = fields.List(fields.String())
     open_fields = fields.Boolean()
     many_of_a_name = fields.Boolean()
+    limits = fields.Dict(keys=fields.String(), values=fields.String())
     needs_mapping = fields.Boolean()
     plaintext = fields.Boolean()
     note = fields.String()

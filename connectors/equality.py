@@ -16,7 +16,6 @@ import re
 from base64 import b64decode
 from typing import Any, Final
 
-NEWLINES: Final = ("exact", "any")
 """How text is compared: as it is, or with CRLF, CR and LF alike and one newline at the end overlooked."""
 LARGEST_CHARACTERS: Final = 262_144
 """Ten times what a vault takes; beyond it a value is text."""

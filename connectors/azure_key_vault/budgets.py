@@ -12,7 +12,6 @@ import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from connectors.azure_key_vault.control.plane import BUDGET, BUDGET_SECONDS
 from connectors.azure_key_vault.rights import collection_of
 from connectors.connector import Access
 from connectors.descriptor import Descriptor
@@ -24,6 +23,9 @@ OTHER: Final = "other"
 CREATE: Final = "create"
 KEY_CREATE: Final = "key_create"
 HSM: Final = "hsm_"
+ARM_BUDGET: Final[Mapping[str, int]] = {OTHER: 250, CREATE: 100}
+"""Calls in ARM_SECONDS: what ARM refills for one app in one subscription, reads and writes."""
+ARM_SECONDS: Final = 10.0
 VAULTS_OF_A_SUBSCRIPTION: Final = 5.0
 """So many vaults' worth all vaults of a subscription have in one region."""
 
@@ -46,7 +48,7 @@ def budget_of(connection: Connection, access: Access, descriptor: Descriptor, ho
     A connection's own limits hold besides the published ones; where they allow more, they take their place.
     """
     is_data = connection.api_type == ApiType.DATA
-    limits, period = (descriptor.budget, descriptor.budget_period_seconds) if is_data else (BUDGET, BUDGET_SECONDS)
+    limits, period = (descriptor.budget, descriptor.budget_period_seconds) if is_data else (ARM_BUDGET, ARM_SECONDS)
     place = host if is_data else f"{host} as {connection.iclient}"
     whole = _whole(access, cloud) if is_data else None
     own = connection.limits
@@ -141,7 +143,7 @@ def _class_in_control(kind: str) -> str:
 def _costs(connection: Connection, descriptor: Descriptor) -> dict[str, float]:
     """Seconds of the budget that a call takes, the published one or the connection's own, whichever is slower."""
     is_data = connection.api_type == ApiType.DATA
-    limits, period = (descriptor.budget, descriptor.budget_period_seconds) if is_data else (BUDGET, BUDGET_SECONDS)
+    limits, period = (descriptor.budget, descriptor.budget_period_seconds) if is_data else (ARM_BUDGET, ARM_SECONDS)
     published = {kind: period / calls for kind, calls in limits.items()}
     own = connection.limits
     if own.calls is None:

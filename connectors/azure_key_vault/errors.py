@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from connectors.azure_key_vault.documents import part
 from connectors.errors import Forbidden, error_for
 from connectors.rest import Call
 from connectors.schemas import load_actions
@@ -178,19 +179,14 @@ def _parsed(answer: Answer) -> tuple[str, str, str]:
         document = json.loads(answer.body)
     except (ValueError, RecursionError):
         return "", "", ""
-    error = _part(document, "error")
-    inner = _part(error, "innererror")
+    error = part(document, "error")
+    inner = part(error, "innererror")
     return _word(error.get("code")), _word(inner.get("code")), str(error.get("message") or "")[:LONGEST_MESSAGE]
 
 
 def _word(code: Any) -> str:
     """A code is a word; anything else a server puts there is not shown."""
     return code if isinstance(code, str) and _WORD.fullmatch(code) else ""
-
-
-def _part(document: Any, name: str) -> Mapping[str, Any]:
-    part = document.get(name) if isinstance(document, dict) else None
-    return part if isinstance(part, dict) else {}
 
 
 def _unknown(answer: Answer, call: Call, vault: str, code: str, message: str) -> str:

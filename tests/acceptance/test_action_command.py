@@ -132,7 +132,7 @@ def test_the_actions_of_a_connection_are_listed_and_described_without_a_call(hou
     assert not lab.calls("fabrikam")
 
 
-def test_what_changes_something_leaves_one_audit_row_without_a_value(house: House, lab: Lab) -> None:
+def test_what_changes_something_or_gives_a_secret_leaves_one_audit_row_without_a_value(house: House, lab: Lab) -> None:
     done(house, "create_secret", "secretName=db", f"value={CANARY}", f"contentType={CANARY}")
     done(house, "get_secret", "secretName=db")
     refused(house, "create_secret", "secretName=db", "value=", code=2)
@@ -140,6 +140,7 @@ def test_what_changes_something_leaves_one_audit_row_without_a_value(house: Hous
     rows = [row for row in house("audit", "list", "--json").json if row["action"] == "acted"]
     assert [(row["noun"], row["name"], row["detail"]) for row in rows] == [
         ("connection", "fabrikam", {"action": "purge_secret", "ended": "not_found", "secretName": "nothing"}),
+        ("connection", "fabrikam", {"action": "get_secret", "ended": "done", "secretName": "db"}),
         ("connection", "fabrikam", {"action": "create_secret", "ended": "done", "secretName": "db"}),
     ]
     assert CANARY not in str(rows)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import Outputs
 from connectors.azure_key_vault.control import access_change
 from connectors.azure_key_vault.control.access_change import COLLECTIONS, WORDS, Policies, Rights, Whose
-from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer, VaultPlace, part, parts
+from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer, VaultPlace
+from connectors.azure_key_vault.documents import Outputs, part, parts
 from connectors.errors import BadInput, Conflict
 
 MOST_POLICIES: Final = 1_024

@@ -14,18 +14,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.actions import decoded
-from connectors.azure_key_vault.actions.listing import listed
 from connectors.azure_key_vault.actions.metadata import (
-    Outputs,
     attributes,
     certificate_described,
     certificate_item,
     latest,
     mapping,
-    part,
-    text,
 )
 from connectors.azure_key_vault.actions.plane import DataPlane, Inputs, Performer, life, without_version
+from connectors.azure_key_vault.documents import Outputs, part, text
+from connectors.azure_key_vault.listing import listed
 from connectors.errors import BadInput, Conflict, Forbidden
 from iclients.secret import Secret
 

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.azure_key_vault.actions.metadata import Outputs
 from connectors.azure_key_vault.actions.vaults import tenant_of
 from connectors.azure_key_vault.control.arm import (
     PROVIDER,
@@ -24,6 +23,7 @@ from connectors.azure_key_vault.control.arm import (
 from connectors.azure_key_vault.control.long_operation import LongOperation, Look, absence, patience, provisioning
 from connectors.azure_key_vault.control.metadata import deleted_vault_described, place_of, vault_described
 from connectors.azure_key_vault.control.plane import VAULTS_VERSION
+from connectors.azure_key_vault.documents import Outputs
 from connectors.errors import Conflict, NotFound
 
 

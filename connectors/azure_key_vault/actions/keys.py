@@ -12,17 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from connectors.actions import decoded, encoded
-from connectors.azure_key_vault.actions.listing import listed
-from connectors.azure_key_vault.actions.metadata import (
-    Outputs,
-    attributes,
-    key_described,
-    key_item,
-    latest,
-    mapping,
-    text,
-    with_id,
-)
+from connectors.azure_key_vault.actions.metadata import attributes, key_described, key_item, latest, mapping
 from connectors.azure_key_vault.actions.plane import (
     DataPlane,
     Inputs,
@@ -31,6 +21,8 @@ from connectors.azure_key_vault.actions.plane import (
     name_and_version,
     without_version,
 )
+from connectors.azure_key_vault.documents import Outputs, text, with_id
+from connectors.azure_key_vault.listing import listed
 from connectors.azure_key_vault.schemas import load_properties
 from connectors.errors import BadInput, Forbidden
 from iclients.errors import MalformedAnswer

@@ -10,13 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.actions import decoded
+from connectors.azure_key_vault.documents import Outputs, part, with_id
 from connectors.azure_key_vault.model import SecretProperties, iso
 from connectors.azure_key_vault.schemas import load_page, load_properties
 from connectors.azure_key_vault.vault.objects import VaultObjects
 from connectors.errors import BadInput, Forbidden, NotFound
-from iclients.errors import MalformedAnswer
-
-Outputs = dict[str, Any]
 
 
 def described(document: Any) -> Outputs:
@@ -99,29 +97,6 @@ def one_version(objects: VaultObjects, name: str, version: str) -> SecretPropert
         if (found.version or "").lower() == version.lower():
             return found
     raise NotFound(f"{name} has no version {version} in {objects.vault.host}.")
-
-
-def with_id(document: Any) -> Mapping[str, Any]:
-    """The document with an `id`: keys call theirs `kid`."""
-    if not isinstance(document, dict):
-        raise MalformedAnswer("The vault's answer is not what its API promises: it is no JSON object.")
-    if "id" in document:
-        return document
-    return {**document, "id": document.get("kid") or part(document, "key").get("kid")}
-
-
-def part(document: Any, name: str) -> Mapping[str, Any]:
-    """A member that is an object; an empty one where it is none."""
-    found = document.get(name) if isinstance(document, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def text(document: Any, name: str) -> str:
-    """A member that must be a text. Raises MalformedAnswer."""
-    found = document.get(name) if isinstance(document, dict) else None
-    if not isinstance(found, str):
-        raise MalformedAnswer(f"The vault's answer is not what its API promises: {name}.")
-    return found
 
 
 def attributes(inputs: Mapping[str, Any]) -> dict[str, Any]:

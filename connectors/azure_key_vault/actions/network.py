@@ -14,12 +14,12 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from connectors.azure_key_vault.actions.access import changed_meanwhile
-from connectors.azure_key_vault.actions.metadata import Outputs
 from connectors.azure_key_vault.control.access_change import digest
-from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer, VaultPlace, part, parts
+from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer, VaultPlace
 from connectors.azure_key_vault.control.long_operation import LongOperation, absence, patience, provisioning
 from connectors.azure_key_vault.control.metadata import endpoint_described
 from connectors.azure_key_vault.control.plane import VAULTS_VERSION
+from connectors.azure_key_vault.documents import Outputs, part, parts
 from connectors.errors import BadInput
 
 _APPROVED: Final = "Approved"

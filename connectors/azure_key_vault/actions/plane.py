@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.azure_key_vault.actions.listing import listed
-from connectors.azure_key_vault.actions.metadata import Outputs, deleted_item, deletion, described, text
+from connectors.azure_key_vault.actions.metadata import deleted_item, deletion, described
+from connectors.azure_key_vault.documents import Outputs, text
+from connectors.azure_key_vault.listing import listed
 from connectors.azure_key_vault.vault.certificates import VaultCertificates
 from connectors.azure_key_vault.vault.keys import VaultKeys
 from connectors.azure_key_vault.vault.lifecycle import Lifecycle

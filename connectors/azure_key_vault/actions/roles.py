@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.azure_key_vault.actions.metadata import Outputs
-from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer, part
+from connectors.azure_key_vault.control.arm import Arm, Inputs, Performer
 from connectors.azure_key_vault.control.metadata import assignment_described, role_described, role_id
 from connectors.azure_key_vault.control.source import ASSIGNMENTS_VERSION
+from connectors.azure_key_vault.documents import Outputs, part
 from connectors.errors import BadInput, Conflict, Forbidden, NotFound
 
 _ASSIGNMENTS: Final = "/providers/Microsoft.Authorization/roleAssignments"

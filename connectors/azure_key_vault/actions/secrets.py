@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from connectors.azure_key_vault.actions.listing import listed
 from connectors.azure_key_vault.actions.metadata import (
-    Outputs,
     attributes,
     latest,
     one_version,
@@ -16,6 +14,8 @@ from connectors.azure_key_vault.actions.metadata import (
     secret_properties,
 )
 from connectors.azure_key_vault.actions.plane import DataPlane, Inputs, Performer, life, without_version
+from connectors.azure_key_vault.documents import Outputs
+from connectors.azure_key_vault.listing import listed
 from connectors.azure_key_vault.model import LONGEST_CONTENT_TYPE_CHARACTERS, LONGEST_VALUE_CHARACTERS
 from connectors.azure_key_vault.secret_writing.standing import look
 from connectors.azure_key_vault.secret_writing.write import Write

@@ -11,15 +11,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.azure_key_vault.actions.metadata import Outputs, tags_of
-from connectors.azure_key_vault.control.arm import (
-    PROVIDER,
-    Arm,
-    Inputs,
-    Performer,
-    VaultPlace,
-    part,
-)
+from connectors.azure_key_vault.actions.metadata import tags_of
+from connectors.azure_key_vault.control.arm import PROVIDER, Arm, Inputs, Performer, VaultPlace
 from connectors.azure_key_vault.control.long_operation import LongOperation, patience, provisioning
 from connectors.azure_key_vault.control.metadata import (
     group_described,
@@ -27,6 +20,7 @@ from connectors.azure_key_vault.control.metadata import (
     vault_described,
 )
 from connectors.azure_key_vault.control.plane import GROUPS_VERSION, SUBSCRIPTIONS_VERSION
+from connectors.azure_key_vault.documents import Outputs, part
 from connectors.errors import BadInput, Conflict
 
 RETENTION_DAYS: Final = 90

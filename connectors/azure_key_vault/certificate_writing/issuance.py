@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from threading import Lock
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import part
+from connectors.azure_key_vault.documents import part
 from connectors.azure_key_vault.vault.certificates import VaultCertificates
 from connectors.errors import Forbidden, NotFound, RecordError
 from iclients.key_pairs import KeyPair

@@ -8,7 +8,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.azure_key_vault.actions.metadata import part, text
 from connectors.azure_key_vault.certificate_writing.issuance import Policy, is_within, projected
 from connectors.azure_key_vault.certificate_writing.record import (
     DEFAULTS,
@@ -16,6 +15,7 @@ from connectors.azure_key_vault.certificate_writing.record import (
     described_meaning,
     spelled,
 )
+from connectors.azure_key_vault.documents import part, text
 from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.schemas import load_properties
 from connectors.azure_key_vault.vault.certificates import VaultCertificates

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from connectors.azure_key_vault.control.arm import part, parts
+from connectors.azure_key_vault.documents import part, parts
 
 COLLECTIONS: Final = ("secrets", "keys", "certificates", "storage")
 WORDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(

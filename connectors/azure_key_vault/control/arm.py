@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from connectors.azure_key_vault.actions.listing import listed
-from connectors.azure_key_vault.actions.metadata import Outputs
 from connectors.azure_key_vault.control.lists import EntryLists, ResourceLists
 from connectors.azure_key_vault.control.plane import SUBSCRIPTIONS_VERSION, VAULTS_VERSION, Place
+from connectors.azure_key_vault.documents import Outputs
+from connectors.azure_key_vault.listing import listed
 from connectors.azure_key_vault.vault.objects import UNCLEAR
 from connectors.errors import BadInput, Conflict, NotFound
 from connectors.rest import CALL_RETRYING, Call, Reply, RestClient
@@ -210,15 +210,3 @@ class Arm:
 
 Performer = Callable[[Arm, Inputs], Outputs]
 """Carries out one action: inputs that are converted, outputs by name."""
-
-
-def part(document: Any, name: str) -> Mapping[str, Any]:
-    """A member that is an object; an empty one where it is none."""
-    found = document.get(name) if isinstance(document, dict) else None
-    return found if isinstance(found, dict) else {}
-
-
-def parts(document: Any, name: str) -> list[Mapping[str, Any]]:
-    """A member that is a list of objects; what is none is left out."""
-    found = document.get(name) if isinstance(document, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

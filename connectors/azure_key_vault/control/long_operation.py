@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
-from connectors.azure_key_vault.control.arm import Arm, Inputs, part
+from connectors.azure_key_vault.control.arm import Arm, Inputs
+from connectors.azure_key_vault.documents import part
 from connectors.errors import BadInput, Conflict, Forbidden, HostNotAllowed, NotFound
 from connectors.rest import Call, Reply
 from iclients.errors import AnswerLost, Recovery, RemoteError

@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import Outputs
-from connectors.azure_key_vault.control.arm import part, parts
+from connectors.azure_key_vault.documents import Outputs, part, parts
 
 _FRACTION: Final = re.compile(r"\.\d+(?=Z|[+-]\d\d:\d\d|$)")
 _SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)

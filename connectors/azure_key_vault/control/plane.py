@@ -23,9 +23,6 @@ from iclients.errors import MalformedAnswer, RemoteError
 SUBSCRIPTIONS_VERSION: Final = "2022-12-01"
 GROUPS_VERSION: Final = "2021-04-01"
 VAULTS_VERSION: Final = "2026-02-01"
-BUDGET: Final[Mapping[str, int]] = {"other": 250, "create": 100}
-"""Calls in BUDGET_SECONDS: what ARM refills for one app in one subscription, reads and writes."""
-BUDGET_SECONDS: Final = 10.0
 
 _MOST_SHOWN: Final = 10
 _REMAINING: Final = "x-ms-ratelimit-remaining-"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from connectors.azure_key_vault.documents import part, parts
 from connectors.model import Record
 
 _GROUP: Final = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
@@ -18,8 +19,8 @@ _VAULT: Final = re.compile(r"/providers/Microsoft\.KeyVault/vaults/([^/]+)(?:/(.
 
 def vaults(item: Mapping[str, Any], subscription: str) -> list[Record]:
     """The record of a vault."""
-    told, made = _part(item, "properties"), _part(item, "systemData")
-    network = _part(told, "networkAcls")
+    told, made = part(item, "properties"), part(item, "systemData")
+    network = part(told, "networkAcls")
     name = str(item.get("name") or "")
     fields = {
         "name": name,
@@ -28,23 +29,23 @@ def vaults(item: Mapping[str, Any], subscription: str) -> list[Record]:
         "subscription": subscription,
         "resource_group": _group(item.get("id")),
         "tenant": told.get("tenantId"),
-        "sku": _part(told, "sku").get("name"),
+        "sku": part(told, "sku").get("name"),
         "rbac": bool(told.get("enableRbacAuthorization")),
         "soft_delete_days": told.get("softDeleteRetentionInDays"),
         "purge_protection": bool(told.get("enablePurgeProtection")),
         "public_network_access": told.get("publicNetworkAccess") or "Enabled",
         "network_default": network.get("defaultAction") or "Allow",
         "network_bypass": network.get("bypass"),
-        "ip_rules": [one.get("value") for one in _parts(network, "ipRules")],
-        "virtual_networks": [one.get("id") for one in _parts(network, "virtualNetworkRules")],
-        "private_endpoints": [one.get("id") for one in _parts(told, "privateEndpointConnections")],
-        "access_policies": len(_parts(told, "accessPolicies")),
+        "ip_rules": [one.get("value") for one in parts(network, "ipRules")],
+        "virtual_networks": [one.get("id") for one in parts(network, "virtualNetworkRules")],
+        "private_endpoints": [one.get("id") for one in parts(told, "privateEndpointConnections")],
+        "access_policies": len(parts(told, "accessPolicies")),
         "state": told.get("provisioningState"),
         "created": made.get("createdAt"),
         "created_by": made.get("createdBy"),
         "updated": made.get("lastModifiedAt"),
         "updated_by": made.get("lastModifiedBy"),
-        "tags": dict(_part(item, "tags")),
+        "tags": dict(part(item, "tags")),
         "id": item.get("id"),
     }
     return [Record(name, fields)]
@@ -52,13 +53,13 @@ def vaults(item: Mapping[str, Any], subscription: str) -> list[Record]:
 
 def access_policies(item: Mapping[str, Any], subscription: str) -> list[Record]:
     """A record for each entry of a vault's access policies. Where roles count, they stand there without force."""
-    told = _part(item, "properties")
-    return [_policy(item, told, entry, subscription) for entry in _parts(told, "accessPolicies")]
+    told = part(item, "properties")
+    return [_policy(item, told, entry, subscription) for entry in parts(told, "accessPolicies")]
 
 
 def role_assignments(item: Mapping[str, Any], subscription: str, roles: Mapping[str, str]) -> list[Record]:
     """The record of an assignment; `vault` and `object` are empty where its scope is wider than that."""
-    told = _part(item, "properties")
+    told = part(item, "properties")
     scope = str(told.get("scope") or "")
     role = str(told.get("roleDefinitionId") or "").rpartition("/")[2]
     found = _VAULT.search(scope)
@@ -84,7 +85,7 @@ def role_assignments(item: Mapping[str, Any], subscription: str, roles: Mapping[
 
 def deleted_vaults(item: Mapping[str, Any], subscription: str, group: str | None) -> list[Record]:
     """The record of a deleted vault; one of another resource group than `group` is left out."""
-    told = _part(item, "properties")
+    told = part(item, "properties")
     name, was_in = str(item.get("name") or ""), _group(told.get("vaultId"))
     is_elsewhere = group is not None and group.lower() != (was_in or "").lower()
     fields = {
@@ -95,7 +96,7 @@ def deleted_vaults(item: Mapping[str, Any], subscription: str, group: str | None
         "deleted": told.get("deletionDate"),
         "scheduled_purge": told.get("scheduledPurgeDate"),
         "purge_protection": bool(told.get("purgeProtectionEnabled")),
-        "tags": dict(_part(told, "tags")),
+        "tags": dict(part(told, "tags")),
         "vault_id": told.get("vaultId"),
         "id": item.get("id"),
     }
@@ -103,7 +104,7 @@ def deleted_vaults(item: Mapping[str, Any], subscription: str, group: str | None
 
 
 def _policy(item: Mapping[str, Any], told: Mapping[str, Any], entry: Mapping[str, Any], subscription: str) -> Record:
-    vault, permissions = str(item.get("name") or ""), _part(entry, "permissions")
+    vault, permissions = str(item.get("name") or ""), part(entry, "permissions")
     who = "/".join(str(entry[name]) for name in ("objectId", "applicationId") if entry.get(name))
     fields = {
         "name": f"{vault}/{who}",
@@ -118,16 +119,6 @@ def _policy(item: Mapping[str, Any], told: Mapping[str, Any], entry: Mapping[str
         "vault_id": item.get("id"),
     }
     return Record(f"{vault}/{who}", fields)
-
-
-def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = document.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _parts(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = document.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _words(found: Any) -> list[str]:

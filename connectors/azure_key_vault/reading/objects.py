@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import with_id
+from connectors.azure_key_vault.documents import with_id
 from connectors.azure_key_vault.model import SecretProperties, iso
 from connectors.azure_key_vault.reading.records import (
     certificate_details,

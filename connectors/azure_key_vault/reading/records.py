@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connectors.actions import decoded
-from connectors.azure_key_vault.actions.metadata import part
+from connectors.azure_key_vault.documents import part
 from connectors.azure_key_vault.model import ORIGINAL_NAME_TAG, SecretProperties, iso
 from connectors.azure_key_vault.reading.public_key import as_pem, key_size, pem, public_half
 from connectors.azure_key_vault.schemas import load_secret

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import with_id
+from connectors.azure_key_vault.documents import with_id
 from connectors.azure_key_vault.model import SecretProperties
 from connectors.azure_key_vault.reading.records import (
     certificate_listed,

@@ -21,10 +21,6 @@ class VaultSecrets(VaultObjects):
         """Properties of all secrets, page by page, each with the link to the next. Needs list (readMetadata)."""
         return self._follow("list", link or f"{self._url('')}&maxresults={PAGE_SIZE}")
 
-    def probe(self) -> None:
-        """One secret's properties, to see whether listing works. Needs list (readMetadata)."""
-        load_page(self._client.json(Call("list", "GET", f"{self._url('')}&maxresults=1")))
-
     def versions(self, name: str) -> Iterator[tuple[list[SecretProperties], str | None]]:
         """Properties of all versions of a secret. Needs list (readMetadata)."""
         return self._follow("versions", self._url(f"/{name}/versions"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.azure_key_vault.actions.metadata import part
+from connectors.azure_key_vault.documents import part
 from connectors.azure_key_vault.errors import is_disabled
 from connectors.azure_key_vault.model import iso
 from connectors.azure_key_vault.schemas import load_page, load_properties

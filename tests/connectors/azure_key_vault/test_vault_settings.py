@@ -10,7 +10,15 @@ from vault_lab import Lab
 
 from connectors.azure_key_vault import AzureKeyVault
 from connectors.azure_key_vault.address import vault_address
-from connectors.azure_key_vault.model import API_VERSIONS, DEFAULT_API_VERSION
+from connectors.azure_key_vault.model import (
+    API_VERSIONS,
+    DEFAULT_API_VERSION,
+    LONGEST_CONTENT_TYPE_CHARACTERS,
+    LONGEST_NAME_CHARACTERS,
+    LONGEST_TAG_CHARACTERS,
+    LONGEST_VALUE_CHARACTERS,
+    MOST_TAGS,
+)
 from connectors.azure_key_vault.sandbox.api_versions import API_VERSIONS as SPOKEN
 from connectors.errors import HostNotAllowed, SettingsError
 from connectors.model import ApiType, Connection, ReadOptions
@@ -150,3 +158,11 @@ def test_the_control_plane_may_be_narrowed_to_a_subscription_and_a_group() -> No
 def test_a_place_that_cannot_be_is_refused(settings: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"of connection c|Connection c has settings"):
         _check(**settings)
+
+
+def test_what_the_descriptor_says_of_limits_is_what_is_checked() -> None:
+    limits = AzureKeyVault.descriptor.resource("secrets").limits  # type: ignore[union-attr]
+    assert limits["value"] == f"{LONGEST_VALUE_CHARACTERS:,} characters"
+    assert limits["content_type"] == f"{LONGEST_CONTENT_TYPE_CHARACTERS} characters"
+    assert limits["name"].startswith(f"{LONGEST_NAME_CHARACTERS} ")
+    assert limits["tags"] == f"{MOST_TAGS}, each name and value {LONGEST_TAG_CHARACTERS} characters"
