@@ -14,6 +14,8 @@ from playwright.sync_api import Page
 EDITED_FLOW = "/flows/vault-to-file/edit"
 ACTIONS = "/connections/contoso/actions"
 KEY_VAULT = "/new/connection?connector=azure-key-vault"
+A_SECRET = "ledger-prod-token-00001"
+"""One of those that the sandbox makes up, the same each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,12 @@ def _iclient_beside(page: Page) -> None:
 
 
 def _get_secret(page: Page) -> None:
-    page.get_by_label("Secret name").fill("password")
+    page.get_by_label("Secret name").fill(A_SECRET)
     _press("Get secret")(page)
 
 
 def _ask_to_delete(page: Page) -> None:
-    page.get_by_label("Secret name").fill("password")
+    page.get_by_label("Secret name").fill(A_SECRET)
     _press("Delete secret …")(page)
 
 
